@@ -1,0 +1,8 @@
+"""All networks by name: one import line each."""
+
+from napari_mitoseg.models.base import Network, architectures
+from napari_mitoseg.models.fast import Fast
+from napari_mitoseg.models.resunet import ResUNetH, ResUNetR
+from napari_mitoseg.models.unet2d import UNet2d
+
+__all__ = ["Fast", "Network", "ResUNetH", "ResUNetR", "UNet2d", "architectures"]

@@ -1,0 +1,89 @@
+"""What every network is: the contract that inference and training rely on."""
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from napari_mitoseg.params import Params
+from napari_mitoseg.registry import Registry
+from napari_mitoseg.volume import Shape
+
+
+class Network(nn.Module):
+    """Base of all networks: fully convolutional, logits out.
+
+    Input is a normalised image, see `normalize.normalize_slice`.  A network of two
+    dimensions takes ``(B, 2 * context + 1, Y, X)``, the slice to segment in the
+    middle of its neighbours, and returns ``(B, len(outputs), Y, X)``.  One of three
+    dimensions takes ``(B, 1, Z, Y, X)`` and returns ``(B, len(outputs), Z, Y, X)``.
+    Statistics must not depend on the size of the input (batch normalisation is
+    fine, instance normalisation is not), so that tiled equals untiled.
+
+    Parameters
+    ----------
+    config : Params
+        What `Config` of the class declares.
+
+    Attributes
+    ----------
+    Config : type of Params
+        Declares the settings of the architecture; all have defaults.
+    dimensions : int
+        2 or 3.
+    outputs : tuple of str
+        What the output maps are, in order.
+    context : int
+        Neighbour slices on each side that go in as channels; 0 in 3D.
+    divisor : tuple of int
+        Input sizes along z, y, x must be multiples of these.
+    halo : tuple of int
+        Radius of the receptive field along z, y, x in voxels; exact.
+    """
+
+    Config: ClassVar[type[Params]]
+    dimensions: ClassVar[int]
+    outputs: tuple[str, ...]
+    context: int
+    divisor: Shape
+    halo: Shape
+
+    def __init__(self, config: Params) -> None:
+        super().__init__()
+        self.config = config
+
+    @classmethod
+    def from_config(cls, values: dict[str, Any] | None = None) -> "Network":
+        """Build the network from plain settings.
+
+        Parameters
+        ----------
+        values : dict, optional
+            Settings as JSON holds them; defaults where absent.
+
+        Returns
+        -------
+        Network
+            With fresh weights.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting is unknown or out of bounds.
+        """
+        return cls(cls.Config.parse(values or {}))
+
+    @property
+    def in_channels(self) -> int:
+        """Number of channels of the input."""
+        return 2 * self.context + 1
+
+    def count_parameters(self) -> int:
+        """Return the number of trainable values."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits for a normalised image; see the class for shapes."""
+        raise NotImplementedError
+
+
+architectures: Registry[type[Network]] = Registry("architecture")

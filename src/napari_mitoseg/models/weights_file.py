@@ -1,0 +1,132 @@
+"""Weights as safetensors: nothing is unpickled, nothing is executed."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from napari_mitoseg.errors import InvalidParameterError, WeightsError, WriteError
+from napari_mitoseg.models.architectures import architectures
+from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.zoo import ModelCard
+
+SHOWN = 3
+
+
+def build_network(card: ModelCard, content: bytes, path: Path) -> Network:
+    """Build a network and fill in its weights.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Says architecture and configuration.
+    content : bytes
+        A safetensors file.
+    path : Path
+        Where it came from, for messages.
+
+    Returns
+    -------
+    Network
+        In evaluation mode, float32.
+
+    Raises
+    ------
+    WeightsError
+        If the architecture is unknown, or the weights are damaged or do not fit.
+    """
+    network = _untrained(card, path)
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        msg = f"{path} is no safetensors file ({error}). Train the model again."
+        raise WeightsError(msg) from error
+    misfits = _misfits(network.state_dict(), tensors)
+    if misfits:
+        msg = (
+            f"{path} does not fit the architecture {card.architecture!r} with the "
+            f"configuration on its card: {'; '.join(misfits[:SHOWN])}"
+            f"{' ...' if len(misfits) > SHOWN else ''}. Train the model again."
+        )
+        raise WeightsError(msg)
+    network.load_state_dict(tensors)
+    return network.eval()
+
+
+def serialize(network: Network, *, compact: bool = False) -> bytes:
+    """Return the weights of a network as the bytes of a safetensors file.
+
+    Parameters
+    ----------
+    network : Network
+        With its weights.
+    compact : bool
+        Round convolution weights to 16 bits: half the size, and outputs that differ
+        by less than an 8-bit map can show.
+
+    Returns
+    -------
+    bytes
+        The file.
+    """
+    state = {k: v.detach().cpu() for k, v in network.state_dict().items()}
+    if compact:
+        state = {k: v.half() if v.ndim > 1 else v for k, v in state.items()}
+    return save({k: v.contiguous() for k, v in state.items()})
+
+
+def write_files(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files into a folder, each complete or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent.
+    contents : dict of bytes
+        By file name, replaced in this order.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full or not writable; what was there before stays.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as draft:
+            for name, content in contents.items():
+                (Path(draft) / name).write_bytes(content)
+            for name in contents:
+                os.replace(Path(draft) / name, folder / name)
+    except OSError as error:
+        msg = f"The model cannot be written to {folder} ({error}). Choose another."
+        raise WriteError(msg) from error
+
+
+def _untrained(card: ModelCard, path: Path) -> Network:
+    """Build the network that a card describes."""
+    if card.architecture not in architectures:
+        msg = (
+            f"The model of {path} needs the architecture {card.architecture!r}, which "
+            f"is not known here. Known are: {', '.join(architectures)}."
+        )
+        raise WeightsError(msg)
+    try:
+        return architectures[card.architecture].from_config(card.config)
+    except InvalidParameterError as error:
+        msg = f"The card of {path} does not fit its architecture: {error}"
+        raise WeightsError(msg) from error
+
+
+def _misfits(expected: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
+    """List tensors that are missing, not expected, or of another shape."""
+    missing = [f"{name} is missing" for name in expected if name not in given]
+    strange = [f"{name} is not expected" for name in given if name not in expected]
+    shaped = [
+        f"{name} has shape {tuple(given[name].shape)}, expected {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in given and given[name].shape != tensor.shape
+    ]
+    return missing + strange + shaped

@@ -1,0 +1,319 @@
+"""Trained models: what is known about each, and how to load and save one.
+
+A model is a folder with ``model.json``, its `ModelCard`, and
+``weights.safetensors``.  Small ones are part of the package; the user's own lie in
+`models_folder`.  Only `load_model` and `save_model` import torch.
+"""
+
+import difflib
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import platformdirs
+from pydantic import ValidationError, field_validator
+
+from napari_mitoseg.errors import UnknownNameError, WeightsError
+from napari_mitoseg.params import Params, describe, param
+from napari_mitoseg.volume import Shape, Spacing, as_spacing
+
+if TYPE_CHECKING:
+    from napari_mitoseg.models.base import Network
+
+CARD_FILE = "model.json"
+WEIGHTS_FILE = "weights.safetensors"
+EMBEDDED = Path(__file__).parent / "weights"
+FOLDER_VARIABLE = "MITOSEG_MODELS"
+
+
+class Score(Params):
+    """One measured score of a model."""
+
+    data: str = param(description="What was segmented, and which slices of it.")
+    measure: str = param("IoU", description="Which score.")
+    value: float = param(description="The score.")
+    seen: Literal["same stack", "same data set", "never"] = param(
+        description="Whether training saw this stack, its data set, or neither."
+    )
+    how: str = param("", description="How it was measured.")
+
+
+class ModelCard(Params):
+    """What is known about a trained model."""
+
+    name: str = param(min_length=1, description="Name to choose it by.")
+    architecture: str = param(description="Name in the registry of architectures.")
+    config: dict[str, Any] = param(
+        default_factory=dict, description="Settings of the architecture."
+    )
+    spacing: Spacing = param(
+        description="Spacing of the training images, ZYX.", unit="nm"
+    )
+    outputs: tuple[str, ...] = param(
+        ("semantic", "boundary"), description="What the output maps are, in order."
+    )
+    patch: Shape = param((1, 256, 256), description="Patch of training, ZYX voxels.")
+    halo: Shape = param(
+        (0, 0, 0), description="Radius of the receptive field, ZYX voxels."
+    )
+    sha256: str = param("", description="Checksum of the weights file.")
+    description: str = param("", description="What it is and what it is for.")
+    data: tuple[str, ...] = param((), description="What it was trained on.")
+    licence: str = param("", description="Terms of the weights.")
+    citation: tuple[str, ...] = param((), description="What to cite.")
+    doi: str = param("", description="Persistent identifier.")
+    scores: tuple[Score, ...] = param((), description="Measured scores.")
+    limits: tuple[str, ...] = param((), description="Known failures.")
+    command: str = param("", description="Command that trained it.")
+    parent: str = param("", description="Model that training started from.")
+
+    @field_validator("spacing")
+    @classmethod
+    def _check_spacing(cls, value: Spacing) -> Spacing:
+        return as_spacing(value)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A network with its weights, and what is known about it.
+
+    Attributes
+    ----------
+    card : ModelCard
+        What is known.
+    network : Network
+        In evaluation mode, on the CPU, float32.
+    """
+
+    card: ModelCard
+    network: "Network"
+
+
+def models_folder() -> Path:
+    """Return the folder of the user's own models.
+
+    Returns
+    -------
+    Path
+        ``$MITOSEG_MODELS`` if set, else the platform's folder for user data.  It
+        may not exist yet.
+    """
+    given = os.environ.get(FOLDER_VARIABLE)
+    return Path(given) if given else platformdirs.user_data_path("napari-mitoseg")
+
+
+def list_models() -> tuple[ModelCard, ...]:
+    """Return the cards of the embedded models, then of the user's own.
+
+    Returns
+    -------
+    tuple of ModelCard
+        By name within each group.  A user's folder with a damaged card is left out:
+        `load_model` says what is wrong with it.
+    """
+    cards = [read_card(folder) for folder in _model_folders(EMBEDDED)]
+    for folder in _model_folders(models_folder()):
+        try:
+            cards.append(read_card(folder))
+        except WeightsError:
+            continue
+    return tuple(cards)
+
+
+def model_names() -> tuple[str, ...]:
+    """Return the names that `load_model` knows."""
+    return tuple(card.name for card in list_models())
+
+
+def find_model(name_or_folder: str | os.PathLike[str]) -> Path:
+    """Find the folder of a model.
+
+    Parameters
+    ----------
+    name_or_folder : str or path
+        Name of a model, or a folder with ``model.json``.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is neither; lists the choices.
+    WeightsError
+        If it is a folder that holds no model.
+    """
+    name = os.fspath(name_or_folder)
+    for parent in (EMBEDDED, models_folder()):
+        for folder in _model_folders(parent):
+            if name in {folder.name, _name_in(folder)}:
+                return folder
+    if Path(name).is_dir():
+        return _checked_folder(Path(name))
+    raise UnknownNameError(_unknown(name))
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read the card of a model folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with ``model.json``.
+
+    Returns
+    -------
+    ModelCard
+        What is known about the model.
+
+    Raises
+    ------
+    WeightsError
+        If ``model.json`` cannot be read or is no card.
+    """
+    path = folder / CARD_FILE
+    try:
+        return ModelCard.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read ({error}). Choose a folder that holds a model."
+        raise WeightsError(msg) from error
+    except ValidationError as error:
+        msg = (
+            f"{path} is no model card: {describe(error)} Restore the file or train "
+            "the model again."
+        )
+        raise WeightsError(msg) from error
+
+
+def load_model(name_or_folder: str | os.PathLike[str]) -> TrainedModel:
+    """Load a trained model.
+
+    Parameters
+    ----------
+    name_or_folder : str or path
+        Name of a model (see `model_names`), or a model folder.
+
+    Returns
+    -------
+    TrainedModel
+        Network in evaluation mode on the CPU, float32, and its card.
+
+    Raises
+    ------
+    UnknownNameError
+        If nothing has this name; lists the choices.
+    WeightsError
+        If the card or the weights are missing, damaged or do not fit the
+        architecture.
+    """
+    folder = find_model(name_or_folder)
+    card = read_card(folder)
+    content = _read_weights(folder / WEIGHTS_FILE, card.sha256)
+    from napari_mitoseg.models import weights_file  # noqa: PLC0415
+
+    path = folder / WEIGHTS_FILE
+    return TrainedModel(card, weights_file.build_network(card, content, path))
+
+
+def save_model(
+    network: "Network", card: ModelCard, folder: Path, *, compact: bool = False
+) -> ModelCard:
+    """Write a model folder.
+
+    Parameters
+    ----------
+    network : Network
+        With its weights.
+    card : ModelCard
+        What is known; checksum, configuration, outputs and halo are filled in from
+        the network.
+    folder : Path
+        Made if absent; files of an earlier model in it are replaced.
+    compact : bool
+        Round convolution weights to 16 bits, for half the size.
+
+    Returns
+    -------
+    ModelCard
+        The card as written.
+
+    Raises
+    ------
+    WriteError
+        If a file cannot be written; an earlier model stays usable.
+    """
+    from napari_mitoseg.models import weights_file  # noqa: PLC0415
+
+    content = weights_file.serialize(network, compact=compact)
+    known = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "config": network.config.model_dump(mode="json"),
+        "outputs": network.outputs,
+        "halo": network.halo,
+    }
+    written = ModelCard.parse({**card.model_dump(), **known})
+    text = json.dumps(written.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    weights_file.write_files(
+        folder, {WEIGHTS_FILE: content, CARD_FILE: f"{text}\n".encode()}
+    )
+    return written
+
+
+def _model_folders(parent: Path) -> list[Path]:
+    """Return the folders in `parent` that hold a card, by name."""
+    return sorted(path.parent for path in parent.glob(f"*/{CARD_FILE}"))
+
+
+def _name_in(folder: Path) -> str:
+    """Return the name on a folder's card; the folder's own if it is damaged."""
+    try:
+        return read_card(folder).name
+    except WeightsError:
+        return folder.name
+
+
+def _checked_folder(folder: Path) -> Path:
+    if not (folder / CARD_FILE).is_file():
+        msg = (
+            f"{folder} holds no {CARD_FILE}. Give the folder that a training wrote, or "
+            f"one of: {', '.join(model_names())}."
+        )
+        raise WeightsError(msg)
+    return folder
+
+
+def _unknown(name: str) -> str:
+    """Say what can be chosen, and whether the name is an untrained architecture."""
+    from napari_mitoseg.models.architectures import architectures  # noqa: PLC0415
+
+    names = model_names()
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    if name in architectures:
+        hint = f" {name!r} is an architecture without embedded weights; train it first."
+    return (
+        f"There is no model called {name!r}.{hint} Choose one of: "
+        f"{', '.join(names)}; or give the folder of a model."
+    )
+
+
+def _read_weights(path: Path, checksum: str) -> bytes:
+    """Read a weights file and compare its checksum with the card's."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"{path} cannot be read ({error}). Restore it or train the model again."
+        raise WeightsError(msg) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != checksum:
+        msg = (
+            f"{path} is damaged or belongs to another model: its sha256 is {found}, its "
+            f"card says {checksum or 'nothing'}. Restore it or train the model again."
+        )
+        raise WeightsError(msg)
+    return content
