@@ -1,0 +1,45 @@
+"""Errors a user can cause and mend.
+
+Every message says what was given, what is allowed and what to do.  Anything
+that is not a `MitoSegError` is a bug and is left to propagate.
+"""
+
+
+class MitoSegError(Exception):
+    """Base of every error that a user can act on."""
+
+
+class InvalidParameterError(MitoSegError, ValueError):
+    """A setting has a value outside what it allows."""
+
+
+class ShapeError(MitoSegError, ValueError):
+    """An array has the wrong number of axes or the wrong size."""
+
+
+class UnknownNameError(MitoSegError, LookupError):
+    """A name is in no registry; the message lists the choices."""
+
+
+class ReadError(MitoSegError, OSError):
+    """A file cannot be read, or does not hold an EM stack."""
+
+
+class WriteError(MitoSegError, OSError):
+    """A result cannot be written; nothing half-written is left behind."""
+
+
+class WeightsError(MitoSegError):
+    """Weights are missing, damaged, or do not fit their architecture."""
+
+
+class AnnotationError(MitoSegError, ValueError):
+    """An annotation cannot be trained from."""
+
+
+class DeviceMemoryError(MitoSegError):
+    """The device has too little memory even for the smallest tile."""
+
+
+class JobError(MitoSegError):
+    """A job failed inside a library; the cause is chained."""

@@ -1,0 +1,81 @@
+"""Long work as generators that report progress and return a result.
+
+A job is a generator of `Progress`.  Scripts and the command line `drain` it; the
+napari widgets step it in a worker thread.  A job never yields inside
+``torch.inference_mode()`` or ``autocast``, and closing it at any yield must leave
+nothing behind.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from napari_mitoseg.volume import Region
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job has come.
+
+    Attributes
+    ----------
+    done, total : int
+        Finished and planned units (tiles, steps, epochs).
+    message : str
+        What is being done, in the user's words.
+    region : Region or None
+        The part of the output volume that has become final with this report.
+    """
+
+    done: int
+    total: int
+    message: str = ""
+    region: Region | None = None
+
+    @property
+    def fraction(self) -> float:
+        """Finished share, 0 to 1."""
+        return self.done / self.total if self.total else 1.0
+
+
+Job = Generator[Progress, None, Result]
+
+
+def drain(
+    job: Job[Result], on_progress: Callable[[Progress], None] | None = None
+) -> Result:
+    """Run a job to its end and return its result.
+
+    Parameters
+    ----------
+    job : generator of Progress
+        The work; its return value is the result.
+    on_progress : callable, optional
+        Called with each report.
+
+    Returns
+    -------
+    object
+        What the job returned.
+
+    Examples
+    --------
+    >>> def count(n):
+    ...     for i in range(n):
+    ...         yield Progress(i + 1, n)
+    ...     return n
+    >>> drain(count(3), lambda progress: None)
+    3
+    """
+    try:
+        while True:
+            progress = next(job)
+            if on_progress is not None:
+                on_progress(progress)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+    finally:
+        job.close()

@@ -1,0 +1,112 @@
+"""Parameters declared once.
+
+A frozen pydantic model with bounds, unit and help in each field gives the
+validation, the form in napari, the command-line option, the JSON in a recipe and
+the row in the documentation.
+"""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from napari_mitoseg.errors import InvalidParameterError
+
+
+class Params(BaseModel):
+    """Base of every group of parameters: immutable and strict about names."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+    @classmethod
+    def parse(cls, values: object) -> Self:
+        """Validate plain values (JSON) into parameters.
+
+        Parameters
+        ----------
+        values : object
+            Mapping of field names to values.
+
+        Returns
+        -------
+        Params
+            The validated parameters.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a field is unknown or out of bounds; says which, what was given and
+            what is allowed.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise InvalidParameterError(describe(error)) from error
+
+
+def param(
+    default: Any = ...,
+    *,
+    description: str,
+    unit: str | None = None,
+    advanced: bool = False,
+    **bounds: Any,
+) -> Any:
+    """Declare one parameter.
+
+    Parameters
+    ----------
+    default : object, optional
+        Value when none is given; required when absent.
+    description : str
+        Help, shown as tooltip, in ``--help`` and in the docs.
+    unit : str, optional
+        Physical unit shown behind the number.
+    advanced : bool
+        Whether forms fold the field away.
+    **bounds
+        Passed to `pydantic.Field` (``ge``, ``le``, ``multiple_of`` ...).
+
+    Returns
+    -------
+    pydantic.fields.FieldInfo
+        The field.
+    """
+    extra = {"unit": unit, "advanced": advanced}
+    return Field(default, description=description, json_schema_extra=extra, **bounds)
+
+
+def unit_of(field: FieldInfo) -> str | None:
+    """Return the physical unit of a field declared with `param`."""
+    extra = field.json_schema_extra
+    unit = extra.get("unit") if isinstance(extra, dict) else None
+    return unit if isinstance(unit, str) else None
+
+
+def is_advanced(field: FieldInfo) -> bool:
+    """Say whether forms fold this field away."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("advanced"))
+
+
+def describe(error: ValidationError) -> str:
+    """Say in one line what a validation found wrong.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+        What pydantic raised.
+
+    Returns
+    -------
+    str
+        One sentence a finding: field, what was given, what is allowed.
+    """
+    findings = [
+        f"{error.title} {'.'.join(map(str, item['loc'])) or 'value'}: "
+        f"{item['msg']} (given: {item['input']!r})."
+        for item in error.errors(include_url=False)
+    ]
+    return " ".join(findings)
