@@ -1,0 +1,1 @@
+"""Apply a network to a volume of any size, tile by tile."""

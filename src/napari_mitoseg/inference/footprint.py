@@ -1,0 +1,90 @@
+"""What a network costs: memory and time per voxel it is given."""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import torch
+from torch import nn
+
+from napari_mitoseg.models.base import Network
+
+_PROBE = 128
+"""In-plane side of the tile a network is probed with, in voxels."""
+
+_PROBE_DEPTH = 16
+"""Depth of that tile for 3D networks."""
+
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Cost of a prediction per voxel of the tile that is read.
+
+    Attributes
+    ----------
+    memory_bytes : float
+        Peak of what the layers hold at once, in float32.
+    seconds : float
+        Time, measured on the device.
+    """
+
+    memory_bytes: float
+    seconds: float
+
+
+def measure_footprint(network: Network, device: torch.device) -> Footprint:
+    """Run a small tile through a network and see what it costs.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode, on `device`.
+    device : torch.device
+        Where it will run.
+
+    Returns
+    -------
+    Footprint
+        Memory is counted as the outputs of all layers of the finest resolution plus
+        those of the coarser ones, an upper bound on what is alive at once.
+    """
+    image = torch.zeros(probe_shape(network), device=device)
+    sizes: list[int] = []
+    hooks = [
+        layer.register_forward_hook(lambda _m, _i, out: sizes.append(out.numel()))
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d | nn.Conv3d)
+    ]
+    with torch.inference_mode():
+        network(image)
+        for hook in hooks:
+            hook.remove()
+        start = perf_counter()
+        network(image)
+        _synchronize(device)
+        seconds = perf_counter() - start
+    n_voxels = image.numel() / image.shape[1]
+    alive = sum(sizes) * _FLOAT_BYTES / n_voxels
+    return Footprint(alive, seconds / n_voxels)
+
+
+def probe_shape(network: Network) -> tuple[int, ...]:
+    """Return the shape of a small legal input, (1, C, Y, X) or (1, 1, Z, Y, X)."""
+    z, y, x = network.divisor
+    plane = (_multiple(_PROBE, y), _multiple(_PROBE, x))
+    if network.dimensions == 2:  # noqa: PLR2004 - two axes
+        return (1, 2 * network.context + 1, *plane)
+    return (1, 1, _multiple(_PROBE_DEPTH, z), *plane)
+
+
+def _multiple(size: int, divisor: int) -> int:
+    return max(size // divisor, 1) * divisor
+
+
+def _synchronize(device: torch.device) -> None:
+    """Wait for the device, so that clocks tell the truth."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

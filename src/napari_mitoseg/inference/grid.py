@@ -1,0 +1,117 @@
+"""Where the voxels of the volume and those of the model's grid lie."""
+
+from dataclasses import dataclass
+from math import floor
+
+from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.volume import Region, Shape, Spacing, Volume
+
+SAME = 0.05
+"""Spacings closer than this share are taken as equal: resampling would only blur."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The volume's voxels and the model's, over the same box.
+
+    Attributes
+    ----------
+    native : tuple of int
+        Shape of the volume.
+    model : tuple of int
+        Shape of the grid on which the network works.
+    """
+
+    native: Shape
+    model: Shape
+
+    @classmethod
+    def between(cls, native: Shape, ratio: Spacing) -> "Grid":
+        """Return the grid for a volume.
+
+        Parameters
+        ----------
+        native : tuple of int
+            Shape of the volume.
+        ratio : tuple of float
+            Spacing of the volume over that of the model, ZYX.
+
+        Returns
+        -------
+        Grid
+            At least one voxel along every axis.
+        """
+        z, y, x = (
+            n if abs(r - 1) < SAME else max(1, round(n * r))
+            for n, r in zip(native, ratio, strict=True)
+        )
+        return cls(native, (z, y, x))
+
+    def to_model(self, axis: int, position: float) -> float:
+        """Convert a voxel centre of the volume to the model's grid."""
+        return (position + 0.5) * self.model[axis] / self.native[axis] - 0.5
+
+    def to_native(self, axis: int, position: float) -> float:
+        """Convert a voxel centre of the model's grid to the volume."""
+        return (position + 0.5) * self.native[axis] / self.model[axis] - 0.5
+
+    def covering(self, region: Region) -> Region:
+        """Return the voxels of the model's grid needed to interpolate a region.
+
+        Parameters
+        ----------
+        region : Region
+            Part of the volume.
+
+        Returns
+        -------
+        Region
+            Part of the model's grid.
+        """
+        start, stop = [], []
+        for axis in range(3):
+            first = floor(self.to_model(axis, region.start[axis]))
+            last = floor(self.to_model(axis, region.stop[axis] - 1)) + 2
+            same = self.model[axis] == self.native[axis]
+            start.append(max(first, 0))
+            stop.append(min(last - same, self.model[axis]))
+        return Region((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
+def spacing_ratio(
+    volume: Volume, model_spacing: Spacing, *, resample: bool, resample_z: bool
+) -> Spacing:
+    """Return the spacing of a volume relative to a model's.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    model_spacing : tuple of float
+        Spacing the model was trained at, nm, ZYX.
+    resample : bool
+        False: take the volume as it is.
+    resample_z : bool
+        False: keep every slice (networks that sample their neighbours in z).
+
+    Returns
+    -------
+    tuple of float
+        Ratio along z, y, x.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the volume has no spacing and would have to be resampled.
+    """
+    if not resample:
+        return 1.0, 1.0, 1.0
+    if volume.spacing is None:
+        msg = (
+            f"{volume.name} states no spacing, so it cannot be brought to the spacing "
+            f"of the model ({', '.join(f'{v:g}' for v in model_spacing)} nm). Give its "
+            "spacing in nm as z,y,x, or switch resampling off."
+        )
+        raise InvalidParameterError(msg)
+    z, y, x = (s / m for s, m in zip(volume.spacing, model_spacing, strict=True))
+    return (z if resample_z else 1.0), y, x

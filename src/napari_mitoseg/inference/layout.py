@@ -1,0 +1,212 @@
+"""Decide how a volume is cut, and say beforehand what that will cost."""
+
+from dataclasses import dataclass
+from math import isqrt
+
+import torch
+
+from napari_mitoseg.inference.device import choose_device, free_memory
+from napari_mitoseg.inference.footprint import Footprint, measure_footprint
+from napari_mitoseg.inference.grid import Grid, spacing_ratio
+from napari_mitoseg.inference.settings import InferenceSettings
+from napari_mitoseg.inference.tiling import Cut, PlaneTile, Span, iter_plane_tiles
+from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.zoo import TrainedModel
+from napari_mitoseg.volume import Region, Volume
+
+PLANAR = 2
+"""Dimensions of a network that predicts one slice from its neighbourhood."""
+
+_SHARE_OF_FREE_MEMORY = 0.25
+_MOST_ON_CPU = 600 * 2**20
+_BATCH_LIMIT = {"cuda": 16, "mps": 4, "cpu": 1}
+_DEPTH = 32
+_DEPTH_OVERLAP = 4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a region of a volume is cut for a network.
+
+    Attributes
+    ----------
+    grid : Grid
+        The volume's voxels and the model's.
+    region : Region
+        The part of the volume that is wanted.
+    windows : tuple of Span
+        Tiles along z of the model's grid, in order.
+    tiles : tuple of PlaneTile
+        Tiles in the plane, predicted for each window.
+    """
+
+    grid: Grid
+    region: Region
+    windows: tuple[Span, ...]
+    tiles: tuple[PlaneTile, ...]
+
+    @property
+    def n_tiles(self) -> int:
+        """How often the network is run, augmentation apart."""
+        return len(self.windows) * len(self.tiles)
+
+    @property
+    def n_read(self) -> int:
+        """Voxels the network is given altogether."""
+        depth = sum(window.read_size for window in self.windows)
+        return depth * sum(tile.n_read for tile in self.tiles)
+
+    @property
+    def largest_tile(self) -> int:
+        """Voxels of the largest tile."""
+        depth = max(window.read_size for window in self.windows)
+        return depth * max(tile.n_read for tile in self.tiles)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a prediction will take.
+
+    Attributes
+    ----------
+    n_tiles : int
+        Tiles to predict.
+    memory_bytes : int
+        Memory of the largest tile and of the maps.
+    seconds : float
+        Estimated time of the network.
+    device : str
+        Where it will run.
+    """
+
+    n_tiles: int
+    memory_bytes: int
+    seconds: float
+    device: str
+
+
+def plan_prediction(
+    volume: Volume,
+    model: TrainedModel,
+    settings: InferenceSettings,
+    region: Region | None = None,
+) -> Plan:
+    """Estimate tiles, memory and time of a prediction.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    model : TrainedModel
+        Network and card.
+    settings : InferenceSettings
+        Device, tiles, augmentation.
+    region : Region, optional
+        Part to predict; everything when absent.
+
+    Returns
+    -------
+    Plan
+        From a small tile run on the device.
+    """
+    device = choose_device(settings.device)
+    network = model.network.to(device).eval()
+    footprint = measure_footprint(network, device)
+    layout = lay_out(volume, model, settings, region, footprint, device)
+    n_maps = len(network.outputs)
+    maps = n_maps * layout.region.shape[0] * layout.region.shape[1]
+    memory = layout.largest_tile * footprint.memory_bytes
+    seconds = layout.n_read * footprint.seconds * settings.augmentation
+    return Plan(
+        n_tiles=layout.n_tiles,
+        memory_bytes=int(memory) + maps * layout.region.shape[2],
+        seconds=seconds,
+        device=str(device),
+    )
+
+
+def lay_out(
+    volume: Volume,
+    model: TrainedModel,
+    settings: InferenceSettings,
+    region: Region | None,
+    footprint: Footprint,
+    device: torch.device,
+) -> Layout:
+    """Cut a region of a volume into tiles that fit the device.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    model : TrainedModel
+        Network and card.
+    settings : InferenceSettings
+        Tiles, or automatic.
+    region : Region or None
+        Part to predict; everything when None.
+    footprint : Footprint
+        Memory of the network per voxel.
+    device : torch.device
+        Where it will run.
+
+    Returns
+    -------
+    Layout
+        The cut.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the region is empty, the spacing is missing, or the tiles are too small.
+    """
+    network = model.network
+    wanted = (region or Region.whole(volume.shape)).within(volume.shape)
+    resample_z = network.dimensions != PLANAR
+    ratio = spacing_ratio(
+        volume, model.card.spacing, resample=settings.resample, resample_z=resample_z
+    )
+    grid = Grid.between(volume.shape, ratio)
+    box = grid.covering(wanted)
+    depth = min(_DEPTH, grid.model[0]) if resample_z else 1
+    side, batch = settings.tile, settings.batch
+    if settings.automatic_tiles:
+        budget = _budget(device)
+        capacity = int(budget / footprint.memory_bytes / depth)
+        side, batch = _automatic(grid, network, capacity, _BATCH_LIMIT[device.type])
+    ys, xs = (
+        Cut(side, settings.overlap, network.halo[axis], network.divisor[axis]).spans(
+            box.start[axis], box.stop[axis], grid.model[axis]
+        )
+        for axis in (1, 2)
+    )
+    if resample_z:
+        cut = Cut(_DEPTH, _DEPTH_OVERLAP, network.halo[0], network.divisor[0])
+        windows = cut.spans(box.start[0], box.stop[0], grid.model[0])
+    else:
+        windows = _batches(box.start[0], box.stop[0], batch)
+    return Layout(grid, wanted, windows, tuple(iter_plane_tiles(ys, xs)))
+
+
+def _budget(device: torch.device) -> float:
+    share = free_memory(device) * _SHARE_OF_FREE_MEMORY
+    return min(share, _MOST_ON_CPU) if device.type == "cpu" else share
+
+
+def _automatic(
+    grid: Grid, network: Network, capacity: int, most: int
+) -> tuple[int, int]:
+    """Choose the side of a tile and the batch for a number of voxels that fit."""
+    _, y, x = network.divisor
+    height, width = -(-grid.model[1] // y) * y, -(-grid.model[2] // x) * x
+    if height * width <= capacity:
+        batch = min(max(capacity // (height * width), 1), most)
+        return max(height, width), batch
+    smallest = 8 * max(y, x)
+    return max(isqrt(capacity) // x * x, smallest), 1
+
+
+def _batches(start: int, stop: int, batch: int) -> tuple[Span, ...]:
+    """Cut slices that are predicted independently into batches."""
+    edges = [*range(start, stop, batch), stop]
+    return tuple(Span(a, b, a, b) for a, b in zip(edges, edges[1:], strict=False))

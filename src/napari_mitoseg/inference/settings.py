@@ -1,0 +1,54 @@
+"""How a network is applied; nothing here changes what it has learned."""
+
+from typing import Literal
+
+from napari_mitoseg.params import Params, param
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class InferenceSettings(Params):
+    """Settings of one prediction."""
+
+    device: DeviceName = param(
+        "auto",
+        description="Where the network runs; auto takes cuda, then mps, then cpu.",
+    )
+    augmentation: Literal[1, 4, 8] = param(
+        1,
+        description="Predictions averaged per tile: 1 as it is, 4 flips, 8 flips and "
+        "quarter turns. More is slower and slightly better.",
+    )
+    resample: bool = param(
+        True,
+        description="Resample the volume to the spacing the model was trained at, and "
+        "its maps back.",
+    )
+    automatic_tiles: bool = param(
+        True,
+        description="Choose tile size and batch from the free memory.",
+        advanced=True,
+    )
+    tile: int = param(
+        512,
+        ge=64,
+        le=8192,
+        description="In-plane side of a tile, used when tiles are not automatic.",
+        unit="voxels",
+        advanced=True,
+    )
+    batch: int = param(
+        1,
+        ge=1,
+        le=64,
+        description="Slices predicted at once, used when tiles are not automatic.",
+        advanced=True,
+    )
+    overlap: int = param(
+        32,
+        ge=0,
+        le=512,
+        description="Width over which neighbouring tiles are blended.",
+        unit="voxels",
+        advanced=True,
+    )
