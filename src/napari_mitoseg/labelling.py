@@ -1,0 +1,256 @@
+"""Label volumes slab by slab.
+
+The libraries that label and measure objects keep the interpreter lock for as long as
+they run, which freezes a window that shows the progress.  Given a slab of a few
+million voxels at a time they let go often enough, and need little memory beside the
+result.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cc3d
+import fastremap
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from napari_mitoseg.volume import Array
+
+Connectivity = Literal[6, 18, 26]
+Index = tuple[slice, slice, slice]
+Labels = NDArray[np.uint32]
+Mask = NDArray[np.bool_]
+
+SLAB_VOXELS = 1 << 22
+"""Voxels handed to a library call at once: about 30 ms of labelling."""
+
+
+@dataclass(frozen=True, eq=False)
+class Extents:
+    """Size, position and box of every label; row 0 is the background.
+
+    Attributes
+    ----------
+    n_voxels : ndarray of int64, shape (n + 1,)
+        Number of voxels; 0 where the label does not occur.
+    start, stop : ndarray of int64, shape (n + 1, 3)
+        Box of voxels, half-open, ZYX.
+    centroid : ndarray of float64, shape (n + 1, 3)
+        Mean position in voxels, ZYX; NaN where the label does not occur.
+    """
+
+    n_voxels: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    centroid: NDArray[np.float64]
+
+    def box(self, label: int) -> Index:
+        """Return the index of the box around a label."""
+        z, y, x = (
+            slice(int(a), int(b))
+            for a, b in zip(self.start[label], self.stop[label], strict=True)
+        )
+        return z, y, x
+
+
+def iter_slabs(
+    shape: Sequence[int], *, overlap: int = 0, voxels: int | None = None
+) -> Iterator[Index]:
+    """Cut a volume into slabs of a few million voxels.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Size along z, y, x.
+    overlap : int
+        Planes that neighbouring slabs share.
+    voxels : int, optional
+        Voxels in a slab; `SLAB_VOXELS` when absent.
+
+    Yields
+    ------
+    tuple of slice
+        Index of each slab: whole slices, or blocks of rows through all slices where
+        a single slice is larger than a slab.
+
+    Examples
+    --------
+    >>> [slab[0] for slab in iter_slabs((4, 2, 2), voxels=8)]
+    [slice(0, 2, None), slice(2, 4, None)]
+    """
+    limit = SLAB_VOXELS if voxels is None else voxels
+    axis = 0 if shape[1] * shape[2] <= limit else 1
+    size = shape[axis]
+    plane = int(np.prod(shape)) // size
+    step = max(1, limit // plane)
+    for start in range(0, max(1, size - overlap), step):
+        cut = slice(start, min(start + step + overlap, size))
+        yield (
+            (cut, slice(None), slice(None))
+            if axis == 0
+            else (
+                slice(None),
+                cut,
+                slice(None),
+            )
+        )
+
+
+def look_up(table: Array, labels: Labels) -> None:
+    """Replace each label by its entry in a table, in place.
+
+    Parameters
+    ----------
+    table : ndarray, shape (n + 1,)
+        New value of each label.
+    labels : ndarray of uint32, shape (Z, Y, X)
+        Labels up to n; overwritten.
+    """
+    values = table.astype(np.uint32, copy=False)
+    for slab in iter_slabs(labels.shape):
+        labels[slab] = values[labels[slab]]
+
+
+def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, int]:
+    """Number the connected components of a mask.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (Z, Y, X)
+        Foreground.
+    connectivity : {6, 18, 26}
+        Neighbours that connect: faces, also edges, also corners.
+
+    Returns
+    -------
+    labels : ndarray of uint32, shape (Z, Y, X)
+        Components from 1, in an order that depends on the mask alone.
+    n : int
+        Number of components.
+
+    Notes
+    -----
+    Slabs that share one plane are labelled on their own, and the numbers that meet in
+    shared planes are joined. That gives the components of the whole volume.
+    """
+    labels = np.empty(mask.shape, np.uint32)
+    n, pairs = 0, []
+    for slab in iter_slabs(mask.shape, overlap=1):
+        part = _components(mask[slab], connectivity)
+        part[part > 0] += np.uint32(n)
+        pairs.append(_shared(labels, part, slab, first=n == 0 and not pairs))
+        n = max(n, int(part.max(initial=0)))
+        labels[slab] = part
+    table, n = _joined(n, np.concatenate(pairs, axis=1))
+    look_up(table, labels)
+    return labels, n
+
+
+def measure_extents(labels: Labels, n: int) -> Extents:
+    """Measure size, centre and box of every label in one pass.
+
+    Parameters
+    ----------
+    labels : ndarray of uint32, shape (Z, Y, X)
+        Labels from 1 to at most `n`; 0 is background.
+    n : int
+        Largest label.
+
+    Returns
+    -------
+    Extents
+        One row a label, row 0 for the background.
+    """
+    count = np.zeros(n + 1, np.int64)
+    start = np.full((n + 1, 3), np.iinfo(np.int64).max)
+    stop = np.zeros((n + 1, 3), np.int64)
+    total = np.zeros((n + 1, 3))
+    for slab in iter_slabs(labels.shape):
+        ids, found = _slab_statistics(labels[slab])
+        offset = np.array([cut.start or 0 for cut in slab])
+        boxes = found["bounding_boxes"].astype(np.int64).reshape(-1, 3, 2)
+        size = found["voxel_counts"].astype(np.int64)
+        count[ids] += size
+        start[ids] = np.minimum(start[ids], boxes[..., 0] + offset)
+        stop[ids] = np.maximum(stop[ids], boxes[..., 1] + 1 + offset)
+        total[ids] += (found["centroids"] + offset) * size[:, None]
+    start[count == 0] = 0
+    with np.errstate(invalid="ignore"):
+        return Extents(count, start, stop, total / count[:, None])
+
+
+def unique_pairs(first: Array, second: Array) -> NDArray[np.int64]:
+    """List the pairs of values that two arrays have at the same place.
+
+    Parameters
+    ----------
+    first, second : ndarray of int, shape (n,)
+        Values from 0 to 2³² − 1.
+
+    Returns
+    -------
+    ndarray of int64, shape (2, m)
+        Distinct pairs, sorted.
+
+    Examples
+    --------
+    >>> unique_pairs(np.array([1, 1, 2]), np.array([5, 5, 5])).tolist()
+    [[1, 2], [5, 5]]
+    """
+    key = (first.astype(np.uint64) << np.uint64(32)) | second.astype(np.uint64)
+    starts_run = np.ones(key.size, bool)
+    starts_run[1:] = key[1:] != key[:-1]
+    key = np.unique(key[starts_run])
+    low = np.uint64(0xFFFFFFFF)
+    return np.stack([key >> np.uint64(32), key & low]).astype(np.int64)
+
+
+def _components(mask: Mask, connectivity: Connectivity) -> Labels:
+    found: Labels = cc3d.connected_components(
+        np.ascontiguousarray(mask),
+        connectivity=connectivity,
+        out_dtype=np.uint32,
+        binary_image=True,
+    )
+    return found
+
+
+def _shared(
+    labels: Labels, part: Labels, slab: Index, *, first: bool
+) -> NDArray[np.int64]:
+    """Pair the numbers of the plane that a slab shares with the one before."""
+    if first:
+        return np.zeros((2, 0), np.int64)
+    plane = tuple(slice(c.start, c.start + 1) if c.start else c for c in slab)
+    head = tuple(slice(0, 1) if c.start else slice(None) for c in slab)
+    new = part[head]
+    inside = new > 0
+    return unique_pairs(labels[plane][inside], new[inside])
+
+
+def _joined(n: int, pairs: NDArray[np.int64]) -> tuple[Array, int]:
+    """Give numbers that are joined by pairs the same new number, in order."""
+    ones = np.ones(pairs.shape[1], bool)
+    graph = coo_array((ones, (pairs[0], pairs[1])), shape=(n + 1, n + 1))
+    _, group = connected_components(graph, directed=False)
+    _, first, group = np.unique(group, return_index=True, return_inverse=True)
+    rank = np.empty(first.size, np.int64)
+    rank[np.argsort(first)] = np.arange(first.size)
+    return rank[group], int(first.size) - 1
+
+
+def _slab_statistics(slab: Labels) -> tuple[NDArray[np.int64], dict[str, Any]]:
+    """Measure the labels that occur in a slab, with their numbers."""
+    compact, names = fastremap.renumber(slab, preserve_zero=True)
+    compact = np.ascontiguousarray(compact)
+    found = cc3d.statistics(compact, no_slice_conversion=True)
+    original = np.zeros(len(found["voxel_counts"]), np.int64)
+    for label, number in names.items():
+        if number < original.size:
+            original[number] = label
+    keep = np.flatnonzero(found["voxel_counts"])
+    rows = {name: values[keep] for name, values in found.items()}
+    return original[keep], rows

@@ -1,0 +1,38 @@
+"""From probability maps to instances: a chain of steps that the user edits."""
+
+from napari_mitoseg.postprocessing.cache import ChainCache
+from napari_mitoseg.postprocessing.chain import (
+    DEFAULT_CHAIN,
+    Chain,
+    Segmentation,
+    legal_after,
+)
+from napari_mitoseg.postprocessing.components import ConnectedComponents
+from napari_mitoseg.postprocessing.fill_holes import FillHoles
+from napari_mitoseg.postprocessing.median_z import MedianZ
+from napari_mitoseg.postprocessing.remove_small import RemoveSmall
+from napari_mitoseg.postprocessing.seed_map import SeedMap
+from napari_mitoseg.postprocessing.state import Kind, State
+from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.threshold import BoundaryThreshold, Threshold
+from napari_mitoseg.postprocessing.watershed import SeededWatershed
+
+__all__ = [
+    "DEFAULT_CHAIN",
+    "BoundaryThreshold",
+    "Chain",
+    "ChainCache",
+    "ConnectedComponents",
+    "FillHoles",
+    "Kind",
+    "MedianZ",
+    "RemoveSmall",
+    "SeedMap",
+    "SeededWatershed",
+    "Segmentation",
+    "State",
+    "Step",
+    "Threshold",
+    "legal_after",
+    "steps",
+]

@@ -1,0 +1,261 @@
+"""The chain of steps from probability maps to instances."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.labelling import Labels, Mask, iter_slabs, look_up
+from napari_mitoseg.maps import ProbabilityMaps
+from napari_mitoseg.postprocessing.cache import ChainCache
+from napari_mitoseg.postprocessing.components import ConnectedComponents
+from napari_mitoseg.postprocessing.fill_holes import FillHoles
+from napari_mitoseg.postprocessing.remove_small import RemoveSmall
+from napari_mitoseg.postprocessing.seed_map import SeedMap
+from napari_mitoseg.postprocessing.state import Kind, State
+from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.threshold import BoundaryThreshold, Threshold
+from napari_mitoseg.postprocessing.watershed import SeededWatershed
+from napari_mitoseg.registry import Registry
+from napari_mitoseg.steps import NamedStep, StepSequence
+from napari_mitoseg.volume import Spacing
+
+StepTypes = Sequence[type[Step]]
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Result of a chain.
+
+    Attributes
+    ----------
+    semantic : ndarray of uint8, shape (Z, Y, X)
+        1 in mitochondria, else 0.
+    boundary : ndarray of uint8, shape (Z, Y, X)
+        1 on instance boundaries, else 0; all 0 where the network gives none.
+    labels : ndarray of uint32, shape (Z, Y, X)
+        Instances from 1 without gaps; 0 is background.
+    spacing : tuple of float
+        Distance between voxel centres in nm, ZYX.
+
+    Notes
+    -----
+    After a run with a cache the arrays are read-only, since the cache goes on from
+    them; copy one before painting in it.
+    """
+
+    semantic: NDArray[np.uint8]
+    boundary: NDArray[np.uint8]
+    labels: Labels
+    spacing: Spacing
+
+
+class Chain(StepSequence):
+    """Post-processing steps in an order that makes sense.
+
+    Parameters
+    ----------
+    steps : sequence of Step or of mappings
+        The steps, from probability maps to labels.
+
+    Raises
+    ------
+    UnknownNameError
+        If a step is not registered; lists the choices.
+    InvalidParameterError
+        If a parameter is wrong, or a step cannot stand where it does; says which, what
+        it needs and which steps may stand there.
+
+    Examples
+    --------
+    >>> chain = Chain([{"step": "threshold"}, {"step": "connected-components"}])
+    >>> chain.model_dump()[0]
+    {'step': 'threshold', 'value': 0.5}
+    >>> chain.legal_next(2)
+    ('boundary-threshold', 'remove-small', 'fill-holes')
+    """
+
+    registry: ClassVar[Registry[type[Step]]] = steps
+
+    @classmethod
+    def check(cls, steps: Sequence[NamedStep]) -> None:
+        """Raise InvalidParameterError if the order makes no sense."""
+        _check([cast("type[Step]", type(step)) for step in steps])
+
+    def legal_next(self, position: int) -> tuple[str, ...]:
+        """Name the steps that may be inserted before `position`.
+
+        Parameters
+        ----------
+        position : int
+            0 for the front, ``len(chain)`` for the end.
+
+        Returns
+        -------
+        tuple of str
+            Steps with which the whole chain remains legal.
+        """
+        before, after = self._types[:position], self._types[position:]
+        return tuple(
+            name
+            for name, step in steps.items()
+            if _problem([*before, step, *after]) is None
+        )
+
+    def can_remove(self, position: int) -> bool:
+        """Say whether the chain remains legal without the step at `position`."""
+        return _problem(self._types[:position] + self._types[position + 1 :]) is None
+
+    def can_move(self, position: int, to: int) -> bool:
+        """Say whether the step at `position` may be moved to `to`."""
+        rest = [*self._types]
+        rest.insert(to, rest.pop(position))
+        return _problem(rest) is None
+
+    def run(
+        self, maps: ProbabilityMaps, cache: ChainCache | None = None
+    ) -> Job[Segmentation]:
+        """Run the chain on probability maps.
+
+        Parameters
+        ----------
+        maps : ProbabilityMaps
+            What the network gave; left as it is.
+        cache : ChainCache, optional
+            Remembers the state after each step; a later run on the same maps starts
+            where the chain differs.
+
+        Yields
+        ------
+        Progress
+            After each step, those known from the cache included.
+
+        Returns
+        -------
+        Segmentation
+            Masks and instances.
+        """
+        todo = cast("tuple[Step, ...]", self.steps)
+        n_done, state = cache.resume(maps, todo) if cache else (0, State(maps))
+        for n, step in enumerate(todo, start=1):
+            if n > n_done:
+                state = step.apply(state)
+                if cache is not None:
+                    cache.keep(step, state)
+            yield Progress(n, len(todo), step.title)
+        return _result(state)
+
+    @property
+    def _types(self) -> list[type[Step]]:
+        return [cast("type[Step]", type(step)) for step in self.steps]
+
+
+def legal_after(prefix: StepTypes) -> tuple[str, ...]:
+    """Name the steps that may follow the beginning of a chain.
+
+    Parameters
+    ----------
+    prefix : sequence of Step classes
+        Legal beginning of a chain; may be empty.
+
+    Returns
+    -------
+    tuple of str
+        Names, in the order of registration.
+    """
+    return tuple(name for name, s in steps.items() if _objection(prefix, s) is None)
+
+
+def _check(order: StepTypes) -> None:
+    problem = _problem(order)
+    if problem is not None:
+        raise InvalidParameterError(problem)
+
+
+def _problem(order: StepTypes) -> str | None:
+    """Say what is wrong with an order of steps; None where it is legal."""
+    for n, step in enumerate(order):
+        objection = _objection(order[:n], step)
+        if objection is not None:
+            choices = ", ".join(legal_after(order[:n]))
+            return (
+                f"Step {n + 1} of the chain, {step.name}, {objection}. At this "
+                f"place may stand: {choices}."
+            )
+    kind = _kind_after(order)
+    if kind is Kind.LABELS:
+        return None
+    return (
+        f"The chain ends with {kind.value}, but must end with labels. Add "
+        f"{'' if kind is Kind.MASK else 'threshold and '}connected-components."
+    )
+
+
+def _objection(prefix: StepTypes, step: type[Step]) -> str | None:
+    """Say why a step cannot follow a legal prefix; None where it can."""
+    kind = _kind_after(prefix)
+    names = [earlier.name for earlier in prefix]
+    if kind not in step.accepts:
+        wanted = " or ".join(k.value for k in Kind if k in step.accepts)
+        source = f"{names[-1]} leaves {kind.value}" if names else "there is none yet"
+        return f"works on {wanted}, but {source}"
+    if step.needs is not None and step.needs not in names:
+        return f"needs the step {step.needs} somewhere before it"
+    if step.is_single and step.name in names:
+        return "is in the chain already and makes no sense twice"
+    return None
+
+
+def _kind_after(prefix: StepTypes) -> Kind:
+    given = [step.gives for step in prefix if step.gives is not None]
+    return given[-1] if given else Kind.PROBABILITY
+
+
+def _result(state: State) -> Segmentation:
+    semantic = state.foreground()
+    boundary = state.boundary
+    if boundary is None:
+        boundary = np.zeros(semantic.shape, np.bool_)
+    return Segmentation(
+        semantic.view(np.uint8),
+        boundary.view(np.uint8),
+        _consecutive(state.labelled()),
+        state.spacing,
+    )
+
+
+def _consecutive(labels: Labels) -> Labels:
+    """Close gaps in the numbers, keeping their order."""
+    occurs = _occurring(labels)
+    table = np.cumsum(occurs) - 1
+    if occurs.all():
+        return labels
+    closed = labels.copy()
+    look_up(table, closed)
+    return closed
+
+
+def _occurring(labels: Labels) -> Mask:
+    """Say of each number above 0 whether it occurs; 0 counts as occurring."""
+    occurs = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    for slab in iter_slabs(labels.shape):
+        occurs[labels[slab]] = True
+    occurs[0] = True
+    return occurs
+
+
+DEFAULT_CHAIN = Chain(
+    [
+        Threshold(),
+        BoundaryThreshold(),
+        FillHoles(),
+        SeedMap(),
+        ConnectedComponents(),
+        SeededWatershed(),
+        RemoveSmall(),
+    ]
+)

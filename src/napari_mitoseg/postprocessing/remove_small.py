@@ -1,0 +1,95 @@
+"""Remove objects too small to be mitochondria."""
+
+from dataclasses import replace
+from enum import Enum
+from typing import ClassVar
+
+import numpy as np
+
+from napari_mitoseg.labelling import (
+    Connectivity,
+    Labels,
+    Mask,
+    iter_slabs,
+    label_components,
+    look_up,
+    measure_extents,
+)
+from napari_mitoseg.params import param
+from napari_mitoseg.postprocessing.state import Kind, State
+from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.volume import Spacing, voxels_in
+
+
+class SizeUnit(str, Enum):
+    """What a size is given in."""
+
+    CUBIC_MICROMETRES = "µm³"
+    VOXELS = "voxels"
+
+
+@steps.register("remove-small")
+class RemoveSmall(Step):
+    """Remove objects below a size.
+
+    Notes
+    -----
+    An object of exactly the smallest size stays. In a mask, objects are connected
+    components. Objects removed from the labels leave the semantic mask too, unless the
+    labels are seeds that have not grown yet: a seed is only a part of its object.
+    """
+
+    name: ClassVar[str] = "remove-small"
+    title: ClassVar[str] = "Remove small"
+    accepts: ClassVar[frozenset[Kind]] = frozenset({Kind.MASK, Kind.LABELS})
+
+    size: float = param(
+        0.002,
+        ge=0,
+        description="Smallest object that stays, in the unit below.",
+    )
+    unit: SizeUnit = param(
+        SizeUnit.CUBIC_MICROMETRES,
+        description="Whether the size is a volume or a number of voxels.",
+    )
+    connectivity: Connectivity = param(
+        26,
+        advanced=True,
+        description="Neighbours that connect the objects of a mask.",
+    )
+
+    def apply(self, state: State) -> State:
+        """Remove the small objects."""
+        fewest = self._fewest_voxels(state.spacing)
+        if state.kind is Kind.MASK:
+            labels, n = label_components(state.mask, self.connectivity)
+            _remove(labels, n, fewest)
+            return state.with_mask(labels > 0)
+        labels = state.labelled().copy()
+        removed = _remove(labels, int(labels.max(initial=0)), fewest)
+        if not (state.is_grown and removed):
+            return replace(state, labels=labels)
+        semantic = without_removed(state.foreground(), state.labelled(), labels)
+        return replace(state, labels=labels, semantic=semantic)
+
+    def _fewest_voxels(self, spacing: Spacing) -> float:
+        if self.unit is SizeUnit.VOXELS:
+            return self.size
+        # A hair less: an object of exactly this size must not fall to rounding.
+        return voxels_in(self.size, spacing) * (1 - 1e-9)
+
+
+def without_removed(mask: Mask, before: Labels, after: Labels) -> Mask:
+    """Return the mask without the voxels that have lost their label."""
+    kept = mask.copy()
+    for slab in iter_slabs(mask.shape):
+        kept[slab] &= (after[slab] > 0) | (before[slab] == 0)
+    return kept
+
+
+def _remove(labels: Labels, n: int, fewest: float) -> int:
+    """Remove labels with fewer voxels, in place; return how many."""
+    stays = measure_extents(labels, n).n_voxels >= fewest
+    stays[0] = False
+    look_up(np.where(stays, np.cumsum(stays), 0), labels)
+    return n - int(stays.sum())

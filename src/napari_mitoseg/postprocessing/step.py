@@ -1,0 +1,51 @@
+"""The base of all post-processing steps and their registry."""
+
+from typing import ClassVar
+
+from napari_mitoseg.postprocessing.state import Kind, State
+from napari_mitoseg.registry import Registry
+from napari_mitoseg.steps import NamedStep
+
+
+class Step(NamedStep):
+    """One step of a post-processing chain: its parameters, and what it does.
+
+    Attributes
+    ----------
+    accepts : frozenset of Kind
+        What the step works on.
+    gives : Kind or None
+        What it leaves; None where that is what came in.
+    needs : str or None
+        Name of a step that must stand earlier in the chain.
+    is_single : bool
+        Whether a second one in the same chain would make no sense.
+
+    Notes
+    -----
+    A new step is one file with a subclass under ``@steps.register(name)``, and one
+    line in ``postprocessing/__init__.py``.
+    """
+
+    accepts: ClassVar[frozenset[Kind]]
+    gives: ClassVar[Kind | None] = None
+    needs: ClassVar[str | None] = None
+    is_single: ClassVar[bool] = False
+
+    def apply(self, state: State) -> State:
+        """Return the state after this step.
+
+        Parameters
+        ----------
+        state : State
+            What the earlier steps made; its arrays are left as they are.
+
+        Returns
+        -------
+        State
+            The same with what this step makes.
+        """
+        raise NotImplementedError
+
+
+steps: Registry[type[Step]] = Registry("post-processing step")
