@@ -66,7 +66,7 @@ def test_halves_of_a_tile_equal_the_tile(planar_model: TrainedModel) -> None:
     block = np.random.default_rng(0).normal(size=(2, 3, 256, 192)).astype(np.float32)
     runner = Runner(planar_model.network, torch.device("cpu"), 1)
     whole = runner.predict(block)
-    runner._most = block[:1].size // 2  # noqa: SLF001 - as after running out
+    runner._most = block[:1].size // 2
     assert runner.predict(block) == pytest.approx(whole, abs=1e-4)
 
 

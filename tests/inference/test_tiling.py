@@ -1,5 +1,7 @@
 """Tiles cover everything, on the lattice, and with the halo they promise."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,9 +54,7 @@ def test_inner_borders_have_the_margin(cut: Cut, length: int) -> None:
 
 def test_neighbours_overlap_as_asked() -> None:
     spans = Cut(tile=256, overlap=32, halo=32, divisor=16).spans(0, 1000, 1000)
-    shared = [
-        a.keep_stop - b.keep_start for a, b in zip(spans, spans[1:], strict=False)
-    ]
+    shared = [a.keep_stop - b.keep_start for a, b in itertools.pairwise(spans)]
     assert len(spans) == 7
     assert min(shared) == 32
 

@@ -73,7 +73,7 @@ def probe_shape(network: Network) -> tuple[int, ...]:
     """Return the shape of a small legal input, (1, C, Y, X) or (1, 1, Z, Y, X)."""
     z, y, x = network.divisor
     plane = (_multiple(_PROBE, y), _multiple(_PROBE, x))
-    if network.dimensions == 2:  # noqa: PLR2004 - two axes
+    if network.dimensions == 2:
         return (1, 2 * network.context + 1, *plane)
     return (1, 1, _multiple(_PROBE_DEPTH, z), *plane)
 

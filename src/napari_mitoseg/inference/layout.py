@@ -1,5 +1,6 @@
 """Decide how a volume is cut, and say beforehand what that will cost."""
 
+import itertools
 from dataclasses import dataclass
 from math import isqrt
 
@@ -209,4 +210,4 @@ def _automatic(
 def _batches(start: int, stop: int, batch: int) -> tuple[Span, ...]:
     """Cut slices that are predicted independently into batches."""
     edges = [*range(start, stop, batch), stop]
-    return tuple(Span(a, b, a, b) for a, b in zip(edges, edges[1:], strict=False))
+    return tuple(Span(a, b, a, b) for a, b in itertools.pairwise(edges))

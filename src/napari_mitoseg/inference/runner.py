@@ -58,8 +58,8 @@ class Runner:
         Notes
         -----
         When memory runs out, the batch is halved, then the tile; smaller pieces are
-        read with the network's halo, so the answer stays the same.  The size that fitted
-        is remembered for the following tiles and said in `notice`.
+        read with the network's halo, so the answer stays the same.  The size that fits
+        is remembered for the tiles that follow, and said in `notice`.
         """
         answer: NDArray[np.float32] = self._pieces(torch.from_numpy(block)).numpy()
         return answer
@@ -80,7 +80,7 @@ class Runner:
     def _run(self, image: Tensor) -> Tensor:
         with torch.inference_mode(), _precision(self._device):
             moved = image.to(self._device)
-            if moved.ndim == 4:  # noqa: PLR2004 - (B, C, Y, X)
+            if moved.ndim == 4:
                 moved = moved.contiguous(memory_format=torch.channels_last)
             mean = average_over_views(self._probability, moved, self._augmentation)
             return mean.float().cpu()
