@@ -1,4 +1,4 @@
-"""Mitochondria in electron microscopy, segmented, counted and measured.
+"""Mitochondria in electron microscopy: segmented, counted, measured.
 
 Importing this package loads neither torch nor napari: each public name is fetched
 from its module when it is first used.
@@ -11,14 +11,22 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "MitoSegError": "errors",
-    "Progress": "jobs",
-    "drain": "jobs",
     "ProbabilityMaps": "maps",
+    "Progress": "jobs",
+    "Recipe": "recipe",
     "Region": "volume",
     "Volume": "volume",
+    "drain": "jobs",
+    "list_models": "models.zoo",
+    "load_model": "models.zoo",
+    "predict_maps": "inference.predict",
+    "read_labels": "io",
+    "read_volume": "io",
+    "run_recipe": "pipeline",
 }
+"""The public names and the modules they live in."""
 
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the table holds names
 
 
 def __getattr__(name: str) -> Any:
@@ -31,4 +39,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List the public names, fetched or not."""
-    return sorted(__all__)
+    return sorted([*globals(), *_HOMES])
