@@ -42,9 +42,8 @@ def test_reading_the_version_and_listing_names_loads_nothing_heavy():
     assert not loaded & HEAVY
 
 
-def test_loading_a_model_name_is_what_loads_torch():
-    """The counterpart: the probe does see torch when it is loaded."""
-    loaded = modules_after("from napari_mitoseg import load_model")
+def test_the_probe_sees_torch_once_a_name_needs_it():
+    loaded = modules_after("from napari_mitoseg import predict_maps")
 
     assert "torch" in loaded
     assert not loaded & (HEAVY - {"torch", "skimage"})
