@@ -13,10 +13,10 @@ from napari_mitoseg.samples.tubes import Tube, coverage, tube_depth
 
 LYSOSOMES = 0.25  # per µm³
 LYSOSOME_RADIUS = (70.0, 190.0)  # nm
-TUBULES = 2.5  # per µm³
-TUBULE_RADIUS = (18.0, 34.0)  # nm
-TUBULE_LENGTH = (300.0, 1500.0)  # nm
-CLOUDS = 1.0  # per µm³
+TUBULES = 14.0  # per µm³
+TUBULE_RADIUS = (12.0, 30.0)  # nm
+TUBULE_LENGTH = (160.0, 900.0)  # nm
+CLOUDS = 1.6  # per µm³
 CLOUD_RADIUS = (120.0, 330.0)  # nm
 CLOUD_VESICLES = (15, 110)
 VESICLE_RADIUS = (16.0, 24.0)  # nm
@@ -129,7 +129,7 @@ def _paint_lysosome(
 
 
 def _paint_tubule(scene: Scene, image: Floats, rng: np.random.Generator) -> None:
-    """A thin dark wall around a light lumen."""
+    """Paint a thin dark wall around a light lumen."""
     at = _somewhere(scene, 60.0, rng)
     if at is None:
         return
@@ -142,7 +142,7 @@ def _paint_tubule(scene: Scene, image: Floats, rng: np.random.Generator) -> None
         return
     box, depth = placed
     wall = np.exp(-(((depth - 4) / 7) ** 2)) * (depth > -30)
-    image[box] += 0.55 * wall * (scene.look.membrane - image[box])
+    image[box] += 0.7 * wall * (scene.look.membrane - image[box])
 
 
 def _paint_cloud(
@@ -171,7 +171,7 @@ def _paint_vesicle(scene: Scene, image: Floats, at: Points, radius: float) -> No
     distance = np.sqrt(height**2 + (y - at[1]) ** 2 + (x - at[2]) ** 2)
     wall = np.exp(-(((distance - radius) / VESICLE_WALL) ** 2))
     part = image[box]
-    part += 0.6 * wall.astype(np.float32) * (scene.look.membrane - part)
+    part += 0.8 * wall.astype(np.float32) * (scene.look.membrane - part)
 
 
 def _paint_synapse(

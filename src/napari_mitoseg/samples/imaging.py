@@ -9,7 +9,7 @@ from napari_mitoseg.samples.settings import Look
 
 ILLUMINATION_LENGTH = 3000.0  # nm over which the illumination changes
 FULL_SIGNAL = 160.0  # grey level at which shot noise has its nominal size
-NOISE_BLUR = 0.45  # pixels: neighbouring detector readings are not independent
+NOISE_BLUR = 0.6  # pixels: neighbouring detector readings are not independent
 
 
 def acquire(

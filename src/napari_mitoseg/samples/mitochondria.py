@@ -12,9 +12,9 @@ from napari_mitoseg.samples.neurites import unit
 from napari_mitoseg.samples.scene import Scene, inside_cell
 from napari_mitoseg.samples.tubes import Tube, tube_depth
 
-RADIUS = (100.0, 250.0)  # nm
+RADIUS = (100.0, 140.0, 250.0)  # nm: least, usual, most
 RADIUS_IN_NEURITE = 0.72  # at most this part of the neurite's radius
-LENGTH_MEDIAN = 1200.0  # nm, of the axis
+LENGTH_MEDIAN = 1300.0  # nm, of the axis
 LENGTH_SPREAD = 0.55  # standard deviation of the logarithm
 LENGTH_BOUNDS = (200.0, 2800.0)  # nm, of the axis; both caps come on top
 BRANCH_LENGTH = (250.0, 800.0)  # nm
@@ -27,7 +27,9 @@ MIN_RADIUS = 90.0  # nm; thinner neurites have none
 MIN_VOLUME = 0.004  # µm³ shown in the stack
 MIN_AREA = 0.008  # µm² a slice, for a stack of few slices
 MAX_TRIES = 3000
-MANY_FAILURES = 60
+MANY_FAILURES = 80
+WHOLE = 0.8  # a mitochondrion that loses more to its neighbours is dropped
+NEIGHBOUR_GAP = 28.0  # nm between two organelles, in the plane of the section
 TOUCHING = np.ones((3, 3, 3), bool)
 
 
@@ -93,15 +95,20 @@ def _place_one(scene: Scene, rng: np.random.Generator) -> Mitochondrion | None:
     box, depth = evaluated
     depth = depth + np.float32(ROUGHNESS) * scene.coarse[box]
     depth = inside_cell(scene, box, depth, cell, MEMBRANE_GAP)
-    mask = _largest_piece((depth > 0) & ~scene.taken[box])
-    if mask.sum() < _least_voxels(scene, mask):
+    free = (depth > 0) & ~scene.taken[box]
+    mask = _largest_piece(free)
+    if mask.sum() < max(_least_voxels(scene, mask), WHOLE * (depth > 0).sum()):
         return None
+    scene.taken[box] |= _surroundings(scene, mask)
     near = ndimage.binary_dilation(mask, TOUCHING)
-    depth = np.where(near | (depth < 0), depth, np.minimum(depth, -1)).astype(
-        np.float32
-    )
-    scene.taken[box] |= near
-    return Mitochondrion(box, np.where(near, depth, -RIM_OFF), mask)
+    return Mitochondrion(box, np.where(near, depth, np.float32(-RIM_OFF)), mask)
+
+
+def _surroundings(scene: Scene, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add the cytoplasm that keeps other organelles off a mask."""
+    near = ndimage.binary_dilation(mask, TOUCHING)
+    n = max(0, round(NEIGHBOUR_GAP / scene.grid.pixel) - 1)
+    return ndimage.binary_dilation(near, TOUCHING[1:2], iterations=n) if n else near
 
 
 RIM_OFF = 500.0  # nm: depth of what belongs to another organelle
@@ -121,7 +128,7 @@ def _draw_sphere(scene: Scene, rng: np.random.Generator) -> int | None:
 def _draw_tube(scene: Scene, sphere: int, rng: np.random.Generator) -> Tube:
     """Draw a tube along the neurite around a sphere, perhaps with a branch."""
     thick = float(scene.neurites.radii[sphere])
-    radius = float(min(rng.uniform(*RADIUS), RADIUS_IN_NEURITE * thick))
+    radius = float(min(rng.triangular(*RADIUS), RADIUS_IN_NEURITE * thick))
     length = LENGTH_MEDIAN * np.exp(LENGTH_SPREAD * rng.standard_normal())
     aside = max(thick - radius - MEMBRANE_GAP, 0) * 0.8
     axis = _axis_in_neurite(scene, sphere, float(np.clip(length, *LENGTH_BOUNDS)))

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from napari_mitoseg.samples.grid import Grid, Points
 
 MARGIN = 700.0  # nm of tissue around the stack, so that its border is nothing special
-RADIUS_SPREAD = 0.55  # standard deviation of the logarithm of the radius
-RADIUS_BOUNDS = (70.0, 700.0)  # nm
+RADIUS_SPREAD = 0.6  # standard deviation of the logarithm of the radius
+RADIUS_BOUNDS = (70.0, 550.0)  # nm
 STEP = 0.7  # distance between the spheres of a neurite, in radii
-BEND = 0.22  # standard deviation of the turn at every step, radians
-OVERLAP = 0.7  # centres come no closer than this part of the sum of the radii
-TRIES_PER_CUBIC_UM = 14.0
+BEND = 0.16  # standard deviation of the turn at every step, radians
+OVERLAP = 0.6  # centres come no closer than this part of the sum of the radii
+TRIES_PER_CUBIC_UM = 16.0
 
 
 @dataclass(frozen=True, eq=False)

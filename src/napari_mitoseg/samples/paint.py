@@ -9,12 +9,13 @@ from napari_mitoseg.samples.neurites import unit
 from napari_mitoseg.samples.scene import Scene
 from napari_mitoseg.samples.tubes import coverage
 
-GRAIN = 11.0  # nm: radius of the granules of cytoplasm
+GRAIN = 12.0  # nm: radius of the granules of cytoplasm
 RIBOSOME = 1.5  # a granule this many standard deviations high is a ribosome
 CRISTA_PERIOD = (42.0, 65.0)  # nm
 CRISTA_DEPTH = 22.0  # nm below the surface where cristae start
 OUTER_MEMBRANE = 9.0  # nm: the pair of membranes around a mitochondrion
-CHROMATIN = 30.0
+CHROMATIN = 30.0  # grey levels
+THIN = 220.0  # nm: radius of the neurites that are dark most often
 MYELIN_PERIOD = 17.0  # nm
 
 
@@ -53,19 +54,24 @@ def paint_cytoplasm(scene: Scene, texture: Floats, rng: np.random.Generator) -> 
     """
     look, cells = scene.look, scene.tissue.cells
     n_cells = int(cells.max()) + 1
-    level = look.cytoplasm + look.cytoplasm_spread * _skewed(n_cells, rng)
+    level = look.cytoplasm + look.cytoplasm_spread * _skewed(scene, rng)
     grain = look.granules * rng.uniform(0.4, 1.5, n_cells)
     dots = look.dots * rng.uniform(0.1, 1.2, n_cells) ** 1.5
-    image = level.astype(np.float32)[cells]
+    image: Floats = level.astype(np.float32)[cells]
     image += grain.astype(np.float32)[cells] * (texture + 0.6 * scene.fine)
     image -= dots.astype(np.float32)[cells] * np.clip(texture - RIBOSOME, 0, 2)
     return image
 
 
-def _skewed(n: int, rng: np.random.Generator) -> Floats:
-    """Mostly bright, now and then a dark neurite or glia."""
-    values = 0.6 * rng.standard_normal(n) + 0.7
-    return (values - 1.1 * rng.exponential(1.0, n)).clip(-2.5, 1.6).astype(np.float32)
+def _skewed(scene: Scene, rng: np.random.Generator) -> Floats:
+    """Mostly bright, now and then dark: thin neurites and glia more often."""
+    n_cells = int(scene.tissue.cells.max()) + 1
+    radii = np.full(n_cells, THIN)
+    is_shown = scene.neurites.cells < n_cells
+    radii[scene.neurites.cells[is_shown]] = scene.neurites.radii[is_shown]
+    values = 0.5 * rng.standard_normal(n_cells) + 0.7
+    dark = rng.exponential(1.2, n_cells) * np.clip(THIN / radii, 0.2, 1.3)
+    return (values - dark).clip(-2.5, 1.6).astype(np.float32)
 
 
 def paint_membranes(scene: Scene, image: Floats) -> None:
@@ -129,7 +135,8 @@ def paint_mitochondrion(
     """
     look, box = scene.look, one.box
     level = look.matrix + look.matrix_spread * rng.standard_normal()
-    inside = level + 0.6 * look.granules * texture[box] + 4 * scene.fine[box]
+    inside = level + 0.8 * look.granules * texture[box]
+    inside += look.matrix_spread * (0.5 * scene.fine[box] + 0.4 * scene.coarse[box])
     inside += look.cristae * _cristae(scene, box, one.depth, rng)
     rim = np.exp(-(((one.depth - 3) / OUTER_MEMBRANE) ** 2))
     inside = np.maximum(inside + look.rim * rim, 5)

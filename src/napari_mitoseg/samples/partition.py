@@ -13,7 +13,11 @@ from napari_mitoseg.samples.neurites import Neurites
 BLOCK = 64.0  # nm: voxels in a block share their list of nearby spheres
 N_NEARBY = 10
 DEEP = 2000.0  # nm: stands for "no membrane nearby"
-FOLDS = ((600.0, 90.0), (200.0, 22.0))  # length and amplitude of the warp, nm
+FOLDS = (
+    (700.0, 170.0),
+    (260.0, 42.0),
+    (120.0, 12.0),
+)  # length and amplitude of the warp, nm
 
 
 @dataclass(frozen=True, eq=False)

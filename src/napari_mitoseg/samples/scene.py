@@ -13,7 +13,7 @@ from napari_mitoseg.samples.settings import Look, SyntheticSettings, draw_look
 SOMA_CHANCE = 0.25  # a stack of a few µm across shows a cell body
 NUCLEUS_RADIUS = (1400.0, 2400.0)  # nm
 SOMA_RIM = (300.0, 700.0)  # nm of cytoplasm around the nucleus
-MYELIN_CHANCE = 0.025  # of the neurites that are thick enough
+MYELIN_CHANCE = 0.012  # of the neurites that are thick enough
 MYELIN_THICKNESS = (40.0, 130.0)  # nm
 MYELIN_MIN_RADIUS = 220.0  # nm
 
