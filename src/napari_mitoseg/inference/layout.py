@@ -9,14 +9,12 @@ import torch
 from napari_mitoseg.inference.device import choose_device, free_memory
 from napari_mitoseg.inference.footprint import Footprint, measure_footprint
 from napari_mitoseg.inference.grid import Grid, spacing_ratio
+from napari_mitoseg.inference.prepare import PLANAR, prepared
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.inference.tiling import Cut, PlaneTile, Span, iter_plane_tiles
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import TrainedModel
 from napari_mitoseg.volume import Region, Volume
-
-PLANAR = 2
-"""Dimensions of a network that predicts one slice from its neighbourhood."""
 
 _SHARE_OF_FREE_MEMORY = 0.25
 _MOST_ON_CPU = 600 * 2**20
@@ -111,7 +109,7 @@ def plan_prediction(
         From a small tile run on the device.
     """
     device = choose_device(settings.device)
-    network = model.network.to(device).eval()
+    network = prepared(model.network, device)
     footprint = measure_footprint(network, device)
     layout = lay_out(volume, model, settings, region, footprint, device)
     n_maps = len(network.outputs)

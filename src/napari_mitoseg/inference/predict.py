@@ -10,7 +10,8 @@ from napari_mitoseg.errors import ShapeError
 from napari_mitoseg.inference.blending import Blender, Map, ramp
 from napari_mitoseg.inference.device import choose_device
 from napari_mitoseg.inference.footprint import measure_footprint
-from napari_mitoseg.inference.layout import PLANAR, Layout, lay_out
+from napari_mitoseg.inference.layout import Layout, lay_out
+from napari_mitoseg.inference.prepare import PLANAR, prepared
 from napari_mitoseg.inference.resampling import resize_planes
 from napari_mitoseg.inference.runner import Runner
 from napari_mitoseg.inference.settings import InferenceSettings
@@ -88,7 +89,7 @@ def predict_maps(
         If not even the smallest tile fits into memory.
     """
     device = choose_device(settings.device)
-    network = model.network.to(device).eval()
+    network = prepared(model.network, device)
     footprint = measure_footprint(network, device)
     layout = lay_out(volume, model, settings, region, footprint, device)
     spacing = volume.spacing or model.card.spacing

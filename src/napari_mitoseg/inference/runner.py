@@ -21,7 +21,7 @@ class Runner:
     Parameters
     ----------
     network : Network
-        Put into evaluation mode and onto the device.
+        On the device and in evaluation mode, see `prepared`.
     device : torch.device
         Where it runs: bfloat16 on CUDA, float32 elsewhere, channels last for planes.
     augmentation : {1, 4, 8}
@@ -32,7 +32,7 @@ class Runner:
         self, network: Network, device: torch.device, augmentation: Literal[1, 4, 8]
     ) -> None:
         self._device = device
-        self._network = network.to(device).eval()
+        self._network = network
         self._augmentation = augmentation
         self._most: int | None = None
         self.notice = ""

@@ -1,0 +1,35 @@
+"""A network made ready to predict."""
+
+import copy
+
+import torch
+
+from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.blocks import fuse_batch_norm
+
+PLANAR = 2
+"""Dimensions of a network that predicts one slice from its neighbourhood."""
+
+
+def prepared(network: Network, device: torch.device) -> Network:
+    """Return a copy of a network that predicts as fast as it can.
+
+    Parameters
+    ----------
+    network : Network
+        Left as it is.
+    device : torch.device
+        Where the copy lies.
+
+    Returns
+    -------
+    Network
+        In evaluation mode, batch normalization folded into the convolutions; planar
+        ones store channels last, which convolutions on CPUs and tensor cores want.
+    """
+    ready = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+    fuse_batch_norm(ready)
+    ready.to(device)
+    if ready.dimensions == PLANAR:
+        ready.to(memory_format=torch.channels_last)
+    return ready
