@@ -32,6 +32,7 @@ class Ticker(threading.Thread):
         self.is_running = True
 
     def run(self) -> None:
+        """Take notes until `is_running` is False."""
         process = psutil.Process()
         last = time.perf_counter()
         while self.is_running:
@@ -69,7 +70,7 @@ def make_maps(shape: Shape, voxels_an_object: int = 120_000) -> ProbabilityMaps:
 
 
 def load_maps(path: Path) -> ProbabilityMaps:
-    """Read maps saved with ``np.savez(path, semantic=..., boundary=..., spacing=...)``."""
+    """Read maps saved by `numpy.savez` as semantic, boundary and spacing."""
     with np.load(path) as saved:
         z, y, x = saved["spacing"]
         return ProbabilityMaps(saved["semantic"], saved["boundary"], (z, y, x))

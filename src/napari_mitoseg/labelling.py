@@ -8,12 +8,12 @@ result.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import cc3d
-import fastremap
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -47,14 +47,6 @@ class Extents:
     stop: NDArray[np.int64]
     centroid: NDArray[np.float64]
 
-    def box(self, label: int) -> Index:
-        """Return the index of the box around a label."""
-        z, y, x = (
-            slice(int(a), int(b))
-            for a, b in zip(self.start[label], self.stop[label], strict=True)
-        )
-        return z, y, x
-
 
 def iter_slabs(
     shape: Sequence[int], *, overlap: int = 0, voxels: int | None = None
@@ -82,40 +74,91 @@ def iter_slabs(
     [slice(0, 2, None), slice(2, 4, None)]
     """
     limit = SLAB_VOXELS if voxels is None else voxels
+    whole = [slice(0, size) for size in shape]
     axis = 0 if shape[1] * shape[2] <= limit else 1
     size = shape[axis]
-    plane = int(np.prod(shape)) // size
-    step = max(1, limit // plane)
+    step = max(1, limit * size // int(np.prod(shape)))
     for start in range(0, max(1, size - overlap), step):
-        cut = slice(start, min(start + step + overlap, size))
-        yield (
-            (cut, slice(None), slice(None))
-            if axis == 0
-            else (
-                slice(None),
-                cut,
-                slice(None),
-            )
-        )
+        whole[axis] = slice(start, min(start + step + overlap, size))
+        z, y, x = whole
+        yield z, y, x
 
 
-def look_up(table: Array, labels: Labels) -> None:
-    """Replace each label by its entry in a table, in place.
+def look_up(table: Array, labels: Labels, out: Labels | None = None) -> Labels:
+    """Replace each label by its entry in a table.
 
     Parameters
     ----------
-    table : ndarray, shape (n + 1,)
+    table : ndarray of int, shape (n + 1,)
         New value of each label.
     labels : ndarray of uint32, shape (Z, Y, X)
-        Labels up to n; overwritten.
+        Labels up to n.
+    out : ndarray of uint32, shape (Z, Y, X), optional
+        Where to write; may be `labels` itself. A new array when absent.
+
+    Returns
+    -------
+    ndarray of uint32, shape (Z, Y, X)
+        The new labels.
     """
     values = table.astype(np.uint32, copy=False)
+    result = np.empty_like(labels) if out is None else out
     for slab in iter_slabs(labels.shape):
-        labels[slab] = values[labels[slab]]
+        result[slab] = values[labels[slab]]
+    return result
+
+
+def count_voxels(labels: Labels, n: int) -> NDArray[np.int64]:
+    """Count the voxels of every label.
+
+    Parameters
+    ----------
+    labels : ndarray of uint32, shape (Z, Y, X)
+        Labels up to `n`.
+    n : int
+        Largest label.
+
+    Returns
+    -------
+    ndarray of int64, shape (n + 1,)
+        Number of voxels; entry 0, the background, stays 0.
+    """
+    count = np.zeros(n + 1, np.int64)
+    for slab in iter_slabs(labels.shape):
+        part = labels[slab]
+        count += np.bincount(part[part > 0], minlength=n + 1)
+    return count
+
+
+def find_boxes(labels: Labels, wanted: Sequence[int]) -> dict[int, Index]:
+    """Find the boxes around some of the labels.
+
+    Parameters
+    ----------
+    labels : ndarray of uint32, shape (Z, Y, X)
+        Labels.
+    wanted : sequence of int
+        Labels to look for.
+
+    Returns
+    -------
+    dict of int to tuple of slice
+        Index of the box around each label that occurs.
+    """
+    boxes: dict[int, Index] = {}
+    n = max(wanted, default=0)
+    for slab in iter_slabs(labels.shape):
+        found = find_objects(labels[slab], n)
+        for label in wanted:
+            part = found[label - 1]
+            if part is not None:
+                box = _moved(part, slab)
+                boxes[label] = _around(boxes.get(label, box), box)
+    return boxes
 
 
 def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, int]:
-    """Number the connected components of a mask.
+    """Find the connected components of a mask.
 
     Parameters
     ----------
@@ -136,17 +179,22 @@ def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, in
     Slabs that share one plane are labelled on their own, and the numbers that meet in
     shared planes are joined. That gives the components of the whole volume.
     """
+    slabs = list(iter_slabs(mask.shape, overlap=1))
+    if len(slabs) == 1:
+        labels = _components(mask, connectivity)
+        return labels, int(labels.max(initial=0))
     labels = np.empty(mask.shape, np.uint32)
-    n, pairs = 0, []
-    for slab in iter_slabs(mask.shape, overlap=1):
+    n, pairs = 0, [np.zeros((2, 0), np.int64)]
+    for slab in slabs:
         part = _components(mask[slab], connectivity)
-        part[part > 0] += np.uint32(n)
-        pairs.append(_shared(labels, part, slab, first=n == 0 and not pairs))
-        n = max(n, int(part.max(initial=0)))
+        n_here = int(part.max(initial=0))
+        np.add(part, np.uint32(n), out=part, where=mask[slab])
+        if slab != slabs[0]:
+            pairs.append(_shared(labels, part, slab))
         labels[slab] = part
+        n += n_here
     table, n = _joined(n, np.concatenate(pairs, axis=1))
-    look_up(table, labels)
-    return labels, n
+    return look_up(table, labels, out=labels), n
 
 
 def measure_extents(labels: Labels, n: int) -> Extents:
@@ -169,8 +217,8 @@ def measure_extents(labels: Labels, n: int) -> Extents:
     stop = np.zeros((n + 1, 3), np.int64)
     total = np.zeros((n + 1, 3))
     for slab in iter_slabs(labels.shape):
-        ids, found = _slab_statistics(labels[slab])
-        offset = np.array([cut.start or 0 for cut in slab])
+        ids, found = _slab_statistics(labels[slab], n)
+        offset = np.array([cut.start for cut in slab])
         boxes = found["bounding_boxes"].astype(np.int64).reshape(-1, 3, 2)
         size = found["voxel_counts"].astype(np.int64)
         count[ids] += size
@@ -208,27 +256,41 @@ def unique_pairs(first: Array, second: Array) -> NDArray[np.int64]:
     return np.stack([key >> np.uint64(32), key & low]).astype(np.int64)
 
 
+def _moved(box: Index, slab: Index) -> Index:
+    """Move a box from the coordinates of a slab to those of the volume."""
+    z, y, x = (
+        slice(b.start + s.start, b.stop + s.start)
+        for b, s in zip(box, slab, strict=True)
+    )
+    return z, y, x
+
+
+def _around(first: Index, second: Index) -> Index:
+    """Return the box around two boxes."""
+    z, y, x = (
+        slice(min(a.start, b.start), max(a.stop, b.stop))
+        for a, b in zip(first, second, strict=True)
+    )
+    return z, y, x
+
+
 def _components(mask: Mask, connectivity: Connectivity) -> Labels:
-    found: Labels = cc3d.connected_components(
+    found: Array = cc3d.connected_components(
         np.ascontiguousarray(mask),
         connectivity=connectivity,
         out_dtype=np.uint32,
         binary_image=True,
     )
-    return found
+    return found.astype(np.uint32, copy=False)
 
 
-def _shared(
-    labels: Labels, part: Labels, slab: Index, *, first: bool
-) -> NDArray[np.int64]:
+def _shared(labels: Labels, part: Labels, slab: Index) -> NDArray[np.int64]:
     """Pair the numbers of the plane that a slab shares with the one before."""
-    if first:
-        return np.zeros((2, 0), np.int64)
-    plane = tuple(slice(c.start, c.start + 1) if c.start else c for c in slab)
-    head = tuple(slice(0, 1) if c.start else slice(None) for c in slab)
-    new = part[head]
+    axis = 0 if slab[0].start else 1
+    old = np.moveaxis(labels, axis, 0)[slab[axis].start]
+    new = np.moveaxis(part, axis, 0)[0]
     inside = new > 0
-    return unique_pairs(labels[plane][inside], new[inside])
+    return unique_pairs(old[inside], new[inside])
 
 
 def _joined(n: int, pairs: NDArray[np.int64]) -> tuple[Array, int]:
@@ -242,15 +304,16 @@ def _joined(n: int, pairs: NDArray[np.int64]) -> tuple[Array, int]:
     return rank[group], int(first.size) - 1
 
 
-def _slab_statistics(slab: Labels) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    """Measure the labels that occur in a slab, with their numbers."""
-    compact, names = fastremap.renumber(slab, preserve_zero=True)
-    compact = np.ascontiguousarray(compact)
-    found = cc3d.statistics(compact, no_slice_conversion=True)
-    original = np.zeros(len(found["voxel_counts"]), np.int64)
-    for label, number in names.items():
-        if number < original.size:
-            original[number] = label
-    keep = np.flatnonzero(found["voxel_counts"])
-    rows = {name: values[keep] for name, values in found.items()}
-    return original[keep], rows
+def _slab_statistics(
+    slab: Labels, n: int
+) -> tuple[NDArray[np.int64], dict[str, Array]]:
+    """Measure the labels that occur in a slab; return their numbers too."""
+    numbers = np.arange(n + 1)
+    if n >= slab.size:
+        # The library takes no label as large as the number of voxels.
+        numbers, compact = np.unique(slab, return_inverse=True)
+        slab = compact.astype(np.uint32)
+    found = cc3d.statistics(np.ascontiguousarray(slab), no_slice_conversion=True)
+    occurs = np.flatnonzero(found["voxel_counts"])
+    rows = {name: np.asarray(values)[occurs] for name, values in found.items()}
+    return numbers[occurs].astype(np.int64), rows

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import (
+    BaseModel,
     SerializeAsAny,
     SerializerFunctionWrapHandler,
     SkipValidation,
@@ -81,7 +82,7 @@ class StepSequence(Params):
         # Here, and not in a validator alone: pydantic would wrap the error.
         resolved = self._resolved(steps)
         self.check(resolved)
-        super().__init__(steps=resolved)
+        BaseModel.__init__(self, steps=resolved)
 
     @classmethod
     def check(cls, steps: Sequence[NamedStep]) -> None:

@@ -76,7 +76,7 @@ class Chain(StepSequence):
     >>> chain.model_dump()[0]
     {'step': 'threshold', 'value': 0.5}
     >>> chain.legal_next(2)
-    ('boundary-threshold', 'remove-small', 'fill-holes')
+    ('fill-holes', 'remove-small', 'boundary-threshold')
     """
 
     registry: ClassVar[Registry[type[Step]]] = steps
@@ -232,24 +232,21 @@ def _consecutive(labels: Labels) -> Labels:
     """Close gaps in the numbers, keeping their order."""
     occurs = _occurring(labels)
     table = np.cumsum(occurs) - 1
-    if occurs.all():
-        return labels
-    closed = labels.copy()
-    look_up(table, closed)
-    return closed
+    return labels if occurs.all() else look_up(table, labels)
 
 
 def _occurring(labels: Labels) -> Mask:
     """Say of each number above 0 whether it occurs; 0 counts as occurring."""
     occurs = np.zeros(int(labels.max(initial=0)) + 1, bool)
     for slab in iter_slabs(labels.shape):
-        occurs[labels[slab]] = True
+        part = labels[slab]
+        occurs[part[part > 0]] = True
     occurs[0] = True
     return occurs
 
 
 DEFAULT_CHAIN = Chain(
-    [
+    steps=(
         Threshold(),
         BoundaryThreshold(),
         FillHoles(),
@@ -257,5 +254,5 @@ DEFAULT_CHAIN = Chain(
         ConnectedComponents(),
         SeededWatershed(),
         RemoveSmall(),
-    ]
+    )
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from enum import Enum
+from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
@@ -22,7 +22,7 @@ from napari_mitoseg.postprocessing.step import Step, steps
 from napari_mitoseg.volume import Array
 
 
-class HoleShape(str, Enum):
+class HoleShape(StrEnum):
     """What counts as enclosed."""
 
     SLICE = "in each slice"
@@ -51,11 +51,13 @@ class FillHoles(Step):
 
     def apply(self, state: State) -> State:
         """Fill the holes."""
-        filled = self._fill(state.mask if state.kind is Kind.MASK else state.labelled())
-        semantic = state.foreground() | (filled > 0)
-        if state.kind is Kind.MASK:
-            return replace(state, semantic=semantic).with_mask(filled)
-        return replace(state, semantic=semantic, labels=filled)
+        if state.kind is Kind.LABELS:
+            labels = self._fill(state.labelled())
+            return replace(state, labels=labels, semantic=_covering(state, labels))
+        mask = self._fill(state.mask)
+        if state.seeds is None:
+            return state.with_mask(mask)
+        return replace(state, seeds=mask, semantic=_covering(state, mask))
 
     def _fill(self, objects: Array) -> Array:
         filled = objects.copy()
@@ -83,18 +85,25 @@ def fill_holes(objects: Array, *, in_slice: bool) -> None:
     in_slice : bool
         Whether this is one slice, open to no side along z.
     """
-    gaps, n = label_components(objects == 0, _faces)
+    gaps, n = label_components(objects == 0, _FACES)
     is_hole = _are_holes(gaps, n, first_axis=1 if in_slice else 0)
     if not is_hole.any():
         return
     if objects.dtype == np.bool_:
         objects |= is_hole[gaps]
         return
-    look_up(np.where(is_hole, _only_neighbours(gaps, objects, is_hole), 0), gaps)
+    fillings = np.where(is_hole, _only_neighbours(gaps, objects, is_hole), 0)
+    look_up(fillings, gaps, out=gaps)
     np.maximum(objects, gaps, out=objects)
 
 
-_faces: Connectivity = 6
+_FACES: Connectivity = 6
+
+
+def _covering(state: State, objects: Array) -> Mask:
+    """Return the semantic mask with the objects inside it."""
+    mask: Mask = state.foreground() | (objects > 0)
+    return mask
 
 
 def _are_holes(gaps: Labels, n: int, first_axis: int) -> Mask:

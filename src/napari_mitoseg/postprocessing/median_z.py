@@ -38,13 +38,15 @@ def median_z(stack: Array, window: int) -> Array:
 
 def _middle(around: Array) -> Array:
     """Return the median over axis 0, of an odd number of planes."""
+    middle: Array
     if around.dtype == np.bool_:
-        return around.sum(axis=0, dtype=np.uint8) > len(around) // 2
-    if len(around) == 3:
+        middle = around.sum(axis=0, dtype=np.uint8) > len(around) // 2
+    elif len(around) == 3:
         a, b, c = around
-        return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
-    around.partition(len(around) // 2, axis=0)
-    return around[len(around) // 2]
+        middle = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+    else:
+        middle = np.partition(around, len(around) // 2, axis=0)[len(around) // 2]
+    return middle
 
 
 @steps.register("median-z")

@@ -1,7 +1,7 @@
 """Remove objects too small to be mitochondria."""
 
 from dataclasses import replace
-from enum import Enum
+from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
@@ -10,10 +10,10 @@ from napari_mitoseg.labelling import (
     Connectivity,
     Labels,
     Mask,
+    count_voxels,
     iter_slabs,
     label_components,
     look_up,
-    measure_extents,
 )
 from napari_mitoseg.params import param
 from napari_mitoseg.postprocessing.state import Kind, State
@@ -21,7 +21,7 @@ from napari_mitoseg.postprocessing.step import Step, steps
 from napari_mitoseg.volume import Spacing, voxels_in
 
 
-class SizeUnit(str, Enum):
+class SizeUnit(StrEnum):
     """What a size is given in."""
 
     CUBIC_MICROMETRES = "µm³"
@@ -60,17 +60,24 @@ class RemoveSmall(Step):
 
     def apply(self, state: State) -> State:
         """Remove the small objects."""
-        fewest = self._fewest_voxels(state.spacing)
         if state.kind is Kind.MASK:
             labels, n = label_components(state.mask, self.connectivity)
-            _remove(labels, n, fewest)
-            return state.with_mask(labels > 0)
-        labels = state.labelled().copy()
-        removed = _remove(labels, int(labels.max(initial=0)), fewest)
-        if not (state.is_grown and removed):
-            return replace(state, labels=labels)
-        semantic = without_removed(state.foreground(), state.labelled(), labels)
-        return replace(state, labels=labels, semantic=semantic)
+            kept = self._without_small(labels, n, state.spacing)
+            return state if kept is labels else state.with_mask(kept > 0)
+        labels = state.labelled()
+        kept = self._without_small(labels, int(labels.max(initial=0)), state.spacing)
+        if kept is labels or not state.is_grown:
+            return replace(state, labels=kept)
+        semantic = without_removed(state.foreground(), labels, kept)
+        return replace(state, labels=kept, semantic=semantic)
+
+    def _without_small(self, labels: Labels, n: int, spacing: Spacing) -> Labels:
+        """Return the labels that are large enough, renumbered in their order."""
+        stays = count_voxels(labels, n) >= self._fewest_voxels(spacing)
+        if stays[1:].all():
+            return labels
+        stays[0] = False
+        return look_up(np.where(stays, np.cumsum(stays), 0), labels)
 
     def _fewest_voxels(self, spacing: Spacing) -> float:
         if self.unit is SizeUnit.VOXELS:
@@ -85,11 +92,3 @@ def without_removed(mask: Mask, before: Labels, after: Labels) -> Mask:
     for slab in iter_slabs(mask.shape):
         kept[slab] &= (after[slab] > 0) | (before[slab] == 0)
     return kept
-
-
-def _remove(labels: Labels, n: int, fewest: float) -> int:
-    """Remove labels with fewer voxels, in place; return how many."""
-    stays = measure_extents(labels, n).n_voxels >= fewest
-    stays[0] = False
-    look_up(np.where(stays, np.cumsum(stays), 0), labels)
-    return n - int(stays.sum())

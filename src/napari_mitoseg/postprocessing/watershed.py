@@ -1,7 +1,7 @@
 """Seeded watershed: every seed grows through the semantic mask."""
 
 from dataclasses import replace
-from enum import Enum
+from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
@@ -12,10 +12,10 @@ from napari_mitoseg.labelling import (
     Index,
     Labels,
     Mask,
+    find_boxes,
     iter_slabs,
     label_components,
     look_up,
-    measure_extents,
     unique_pairs,
 )
 from napari_mitoseg.maps import FULL, ProbabilityMaps
@@ -29,7 +29,7 @@ _REACH: dict[int, int] = {6: 1, 18: 2, 26: 3}
 _BOX_VOXELS = 1 << 24
 
 
-class Unseeded(str, Enum):
+class Unseeded(StrEnum):
     """What becomes of objects without a seed."""
 
     KEEP = "keep"
@@ -79,10 +79,10 @@ class SeededWatershed(Step):
         part, seed = _seeds_of_parts(grown, seeds)
         n_in_part = np.bincount(part, minlength=n_parts + 1)
         table = self._table(n_in_part, part, seed, n_seeds)
-        crowded = np.flatnonzero(n_in_part > 1)
-        if crowded.size:
+        crowded = np.flatnonzero(n_in_part > 1).tolist()
+        if crowded:
             self._flood_parts(state.maps, grown, seeds, crowded)
-        look_up(np.concatenate([table, np.arange(1, n_seeds + 1)]), grown)
+        look_up(np.concatenate([table, np.arange(1, n_seeds + 1)]), grown, grown)
         semantic = mask
         if self.unseeded is Unseeded.DROP:
             semantic = without_removed(mask, mask.view(np.uint8), grown)
@@ -99,13 +99,11 @@ class SeededWatershed(Step):
         return table
 
     def _flood_parts(
-        self, maps: ProbabilityMaps, grown: Labels, seeds: Labels, crowded: Array
+        self, maps: ProbabilityMaps, grown: Labels, seeds: Labels, crowded: list[int]
     ) -> None:
         """Write the labels of flooded parts into `grown`, above all part numbers."""
         n_parts = np.uint32(grown.max())
-        extents = measure_extents(grown, int(n_parts))
-        for number in crowded:
-            box = extents.box(int(number))
+        for number, box in find_boxes(grown, crowded).items():
             inside = grown[box] == number
             markers = np.where(inside, seeds[box], 0)
             flooded = self._flood(maps, box, markers, inside)
@@ -140,10 +138,9 @@ def flood(height: Array, markers: Labels, inside: Mask, reach: int) -> Labels:
     ndarray of uint32, shape (Z, Y, X)
         Labels, 0 where no marker reaches.
     """
-    flooded: Labels = watershed(
-        height, markers.astype(np.int32), connectivity=reach, mask=inside
-    ).astype(np.uint32)
-    return flooded
+    start = markers.astype(np.int32)
+    found: Array = watershed(height, start, connectivity=reach, mask=inside)  # type: ignore[no-untyped-call]
+    return found.astype(np.uint32)
 
 
 def flood_by_slabs(height: Array, markers: Labels, inside: Mask, reach: int) -> Labels:
