@@ -1,0 +1,259 @@
+"""Train the embedded default weights, exactly as they are shipped, and score them.
+
+    python benchmarks/train_default.py --data ../shared/data \
+        --config benchmarks/train_default.json --out runs/fast
+
+The same configuration and seed give the same scores within 0.01.  ``--leave-out NAME``
+trains without a stack and scores on all of it: what to expect on tissue never seen.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import tifffile
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+
+from napari_mitoseg.models.architectures import architectures
+from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.zoo import ModelCard, Score, save_model
+from napari_mitoseg.params import Params, param
+from napari_mitoseg.training.fit import fit
+from napari_mitoseg.training.patches import TrainingStack, prepare_stack
+from napari_mitoseg.training.settings import FitSettings
+from napari_mitoseg.training.targets import UNKNOWN, label_instances
+from napari_mitoseg.training.validate import predict_stack
+from napari_mitoseg.volume import Spacing
+
+
+class Source(Params):
+    """A real stack with truth."""
+
+    name: str = param(description="Folder in the data folder.")
+    labels: str = param("mitochondria.tif", description="File with the truth.")
+    truth: Literal["semantic", "instances"] = param(
+        "semantic", description="What the truth holds."
+    )
+    spacing: Spacing = param(description="Spacing of the stack.", unit="nm")
+    train: tuple[int, int] = param(description="Slices to learn from, half-open.")
+    test: tuple[int, int] = param((0, 0), description="Slices to score, half-open.")
+    weight: float = param(1.0, gt=0, description="How often patches come from it.")
+    planar: bool = param(False, description="Whether slices are unrelated images.")
+    untrusted_border: int = param(
+        0, ge=0, description="Width where background may be unlabelled.", unit="pixels"
+    )
+
+
+class Synthetic(Params):
+    """Synthetic stacks with exact truth."""
+
+    seeds: tuple[int, ...] = param((), description="One stack for each.")
+    shape: tuple[int, int, int] = param((8, 512, 512), description="Size, ZYX.")
+    spacing: Spacing = param((40.0, 8.0, 8.0), description="Spacing.", unit="nm")
+    weight: float = param(0.1, gt=0, description="How often, all stacks together.")
+
+
+class Configuration(Params):
+    """Everything that decides the weights."""
+
+    sources: tuple[Source, ...] = param(description="Real stacks.")
+    synthetic: Synthetic = param(Synthetic(), description="Synthetic stacks.")
+    card: ModelCard = param(description="What the weights will say of themselves.")
+    fit: FitSettings = param(description="Training.")
+
+
+class Loaded(NamedTuple):
+    """A stack in memory."""
+
+    source: Source
+    image: NDArray[Any]
+    labels: NDArray[np.int32]
+
+
+def read_source(source: Source, data: Path) -> Loaded:
+    """Read a stack; background that cannot be trusted becomes unlabelled."""
+    image = tifffile.imread(data / source.name / "image.tif")
+    truth = tifffile.imread(data / source.name / source.labels)
+    semantic = source.truth == "semantic"
+    labels = label_instances(truth) if semantic else truth.astype(np.int32)
+    width = source.untrusted_border
+    if width:
+        border = np.ones(labels.shape[1:], bool)
+        border[width:-width, width:-width] = False
+        labels[(labels == 0) & border] = UNKNOWN
+    return Loaded(source, image, labels)
+
+
+def cut_stacks(
+    loaded: Loaded, slices: tuple[int, int], spacing: Spacing
+) -> list[TrainingStack]:
+    """Bring slices of a stack to the spacing of the model."""
+    source, image, labels = loaded
+    first, last = slices
+    step = 1 if source.planar else max(1, last - first)
+    parts = [slice(z, min(z + step, last)) for z in range(first, last, step)]
+    return [
+        prepare_stack(
+            image[part],
+            labels[part],
+            source.spacing,
+            spacing,
+            weight=source.weight / len(parts),
+            name=source.name,
+        )
+        for part in parts
+    ]
+
+
+def make_synthetic(settings: Synthetic, spacing: Spacing) -> list[TrainingStack]:
+    """Make the synthetic stacks."""
+    if not settings.seeds:
+        return []
+    from napari_mitoseg.samples import synthetic_em
+
+    stacks = []
+    for seed in settings.seeds:
+        image, labels = synthetic_em(settings.shape, settings.spacing, seed)[:2]
+        stacks.append(
+            prepare_stack(
+                np.asarray(image),
+                np.asarray(labels).astype(np.int32),
+                settings.spacing,
+                spacing,
+                weight=settings.weight / len(settings.seeds),
+                name=f"synthetic {seed}",
+            )
+        )
+    return stacks
+
+
+def score(
+    network: Network, loaded: Loaded, slices: tuple[int, int], spacing: Spacing
+) -> float:
+    """Return the IoU at the stack's own spacing, threshold 0.5, nothing else done."""
+    truth = loaded.labels[slice(*slices)]
+    found = []
+    for stack in cut_stacks(loaded, slices, spacing):
+        small = predict_stack(network, stack)
+        size = truth.shape[1:]
+        found.append(interpolate(small[:, None], size, mode="bilinear")[:, 0] > 0.5)
+    mask = torch.cat(found).numpy() & (truth > UNKNOWN)
+    return float((mask & (truth > 0)).sum() / (mask | (truth > 0)).sum())
+
+
+def train(
+    network: Network,
+    stacks: Sequence[TrainingStack],
+    validation: Sequence[TrainingStack],
+    configuration: Configuration,
+    arguments: argparse.Namespace,
+) -> Network:
+    """Fit, telling how it goes at every validation."""
+    job = fit(
+        network,
+        stacks,
+        configuration.fit,
+        card=configuration.card,
+        folder=arguments.out,
+        validation=validation,
+        device=arguments.device,
+        resume=arguments.resume,
+    )
+    while True:
+        try:
+            report = next(job)
+        except StopIteration as stop:
+            fitted: Network = stop.value.network
+            return fitted
+        if report.done % 100 == 0:
+            print(report.done, report.message, flush=True)
+
+
+def score_all(
+    network: Network, loaded: Sequence[Loaded], left_out: str, spacing: Spacing
+) -> tuple[Score, ...]:
+    """Score held-out slices, and all slices of the stack that was left out."""
+    scores = []
+    for one in loaded:
+        unseen = one.source.name == left_out
+        first, last = (0, len(one.image)) if unseen else one.source.test
+        if last > first:
+            value = score(network, one, (first, last), spacing)
+            scores.append(
+                Score(
+                    data=f"{one.source.name}, slices {first}–{last - 1}",
+                    value=round(value, 3),
+                    seen="never" if unseen else "same stack",
+                    how="semantic map > 0.5 at the stack's own spacing, no "
+                    "augmentation, no post-processing",
+                )
+            )
+            print(f"{scores[-1].data}: IoU {value:.3f} ({scores[-1].seen})")
+    return tuple(scores)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--leave-out", default="", help="train without this stack")
+    parser.add_argument("--seed", type=int, help="instead of the configured one")
+    parser.add_argument("--set", nargs="*", default=[], help="fit settings, key=JSON")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--resume", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.device == "auto":
+        arguments.device = "cuda" if torch.cuda.is_available() else "cpu"
+    return arguments
+
+
+def configure(arguments: argparse.Namespace) -> Configuration:
+    """Read the configuration and apply what the command line changes."""
+    values = json.loads(arguments.config.read_text(encoding="utf-8"))
+    if arguments.seed is not None:
+        values["fit"]["seed"] = arguments.seed
+    for assignment in arguments.set:
+        key, _, value = assignment.partition("=")
+        *parents, last = key.split(".")
+        target = values
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[last] = json.loads(value)
+    return Configuration.parse(values)
+
+
+def main() -> int:
+    """Train, score, save."""
+    arguments = parse_arguments()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    configuration = configure(arguments)
+    card = configuration.card
+    torch.manual_seed(configuration.fit.seed)
+    network = architectures[card.architecture].from_config(card.config)
+    loaded = [read_source(s, arguments.data) for s in configuration.sources]
+    used = [one for one in loaded if one.source.name != arguments.leave_out]
+    stacks = [s for one in used for s in cut_stacks(one, one.source.train, card.spacing)]
+    stacks += make_synthetic(configuration.synthetic, card.spacing)
+    held = [s for one in loaded for s in cut_stacks(one, one.source.test, card.spacing)]
+    fitted = train(network, stacks, held, configuration, arguments)
+    scores = score_all(fitted, loaded, arguments.leave_out, card.spacing)
+    given = card.model_dump() | {
+        "patch": configuration.fit.patch,
+        "scores": (*card.scores, *scores),
+    }
+    save_model(fitted, ModelCard.parse(given), arguments.out / "model", compact=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

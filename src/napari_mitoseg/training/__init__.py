@@ -1,0 +1,1 @@
+"""Training: patches, augmentation, targets, losses, and the job that fits."""

@@ -1,0 +1,69 @@
+"""The state of a training run on disk, to go on from after an interruption."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_mitoseg.errors import WeightsError, WriteError
+
+CHECKPOINT_FILE = "checkpoint.pt"
+
+
+def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write the state of a run, complete or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent.
+    state : dict
+        Tensors, numbers, strings and containers of them.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full or not writable; an earlier checkpoint stays.
+    """
+    draft = folder / f".{CHECKPOINT_FILE}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(state, draft)
+        os.replace(draft, folder / CHECKPOINT_FILE)
+    except (OSError, RuntimeError) as error:
+        draft.unlink(missing_ok=True)
+        msg = f"The checkpoint cannot be written to {folder} ({error})."
+        raise WriteError(msg) from error
+
+
+def read_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None:
+    """Read the state of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the run writes.
+    device : torch.device
+        Where tensors go.
+
+    Returns
+    -------
+    dict or None
+        The state; None if there is no checkpoint.
+
+    Raises
+    ------
+    WeightsError
+        If the checkpoint is damaged.
+    """
+    path = folder / CHECKPOINT_FILE
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        msg = f"{path} is damaged ({error}). Delete it to train from the start."
+        raise WeightsError(msg) from error
+    return state

@@ -1,0 +1,346 @@
+"""The job that fits a network to labelled stacks."""
+
+import copy
+import itertools
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_mitoseg.errors import InvalidParameterError, ShapeError
+from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
+from napari_mitoseg.training.appearance import restyle
+from napari_mitoseg.training.checkpoint import read_checkpoint, write_checkpoint
+from napari_mitoseg.training.geometry import deform
+from napari_mitoseg.training.losses import losses
+from napari_mitoseg.training.patches import TrainingStack, Window, sample_windows
+from napari_mitoseg.training.settings import FitSettings
+from napari_mitoseg.training.targets import make_targets
+from napari_mitoseg.training.validate import measure_iou
+
+WARM_UP = 0.05
+LARGEST_GRADIENT = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What a training run ended with.
+
+    Attributes
+    ----------
+    network : Network
+        With the weights kept, in evaluation mode.
+    steps : int
+        Steps made, earlier parts of a resumed run counted in.
+    scores : tuple of float
+        IoU of the kept weights on each validation stack.
+    seconds : float
+        Time taken, earlier parts of a resumed run counted in.
+    """
+
+    network: Network
+    steps: int
+    scores: tuple[float, ...]
+    seconds: float
+
+
+def fit(
+    network: Network,
+    stacks: Sequence[TrainingStack],
+    settings: FitSettings,
+    *,
+    card: ModelCard,
+    folder: Path,
+    validation: Sequence[TrainingStack] = (),
+    device: torch.device | str = "cpu",
+    resume: bool = False,
+) -> Job[FitResult]:
+    """Fit a network to labelled stacks.
+
+    Parameters
+    ----------
+    network : Network
+        Starting weights; changed in place.
+    stacks : sequence of TrainingStack
+        To learn from, at the spacing of the model.
+    settings : FitSettings
+        How.
+    card : ModelCard
+        Written beside the weights.
+    folder : Path
+        Becomes a model folder, with a checkpoint in it.
+    validation : sequence of TrainingStack
+        To choose the best weights by.
+    device : torch.device or str
+        Where to train.
+    resume : bool
+        Go on from the checkpoint in `folder` if there is one.
+
+    Yields
+    ------
+    Progress
+        After each step.
+
+    Returns
+    -------
+    FitResult
+        The weights kept and their scores.
+
+    Raises
+    ------
+    InvalidParameterError, ShapeError
+        If a setting does not fit the network, or there is nothing to learn from.
+    WeightsError
+        If the checkpoint is damaged or of another network.
+    WriteError
+        If the folder cannot be written.
+
+    Notes
+    -----
+    Closing the generator ends the run: the best weights so far and a checkpoint are
+    then in `folder`.  The chance in each step depends on the seed and the number of
+    the step alone, so a resumed run makes the steps that an uninterrupted one does.
+    """
+    _check(network, stacks, settings)
+    run = _Run(network, stacks, settings, card, folder, validation, torch.device(device))
+    if resume:
+        run.restore()
+    try:
+        while not run.is_finished():
+            loss = run.step()
+            if run.n_steps % settings.validate_every == 0:
+                run.validate()
+                run.save_checkpoint()
+            yield run.progress(loss)
+        return run.finish()
+    finally:
+        run.save_state()
+
+
+class _Run:
+    """The moving parts of one training run."""
+
+    def __init__(
+        self,
+        network: Network,
+        stacks: Sequence[TrainingStack],
+        settings: FitSettings,
+        card: ModelCard,
+        folder: Path,
+        validation: Sequence[TrainingStack],
+        device: torch.device,
+    ) -> None:
+        self.settings, self.card, self.folder, self.device = (
+            settings,
+            card,
+            folder,
+            device,
+        )
+        layout = torch.channels_last if network.dimensions == 2 else torch.preserve_format
+        self.network = network.to(device=device, memory_format=layout).train()
+        self.average = copy.deepcopy(self.network)
+        self.stacks = [stack.to(device) for stack in stacks]
+        self.validation = [stack.to(device) for stack in validation]
+        self.optimizer = _optimizer(network, settings)
+        self.loss = losses[settings.loss]
+        self.n_steps, self.validated_at, self.saved_at = 0, -1, -1
+        self.best: tuple[float, ...] | None = None
+        self.began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def done(self) -> float:
+        """Return the finished share, 0 to 1."""
+        if self.settings.limit == "steps":
+            return min(1.0, self.n_steps / self.settings.steps)
+        return min(1.0, self.seconds / (60 * self.settings.minutes))
+
+    def is_finished(self) -> bool:
+        return self.done() >= 1
+
+    def step(self) -> float:
+        """Make one step and return the loss."""
+        image, target, known = draw_batch(
+            self.network, self.stacks, self.settings, self.n_steps, self.device
+        )
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=_is_half(self.settings, self.device)
+        ):
+            logits = self.network(image)
+        loss = self.loss(logits.float().view_as(target), target, known)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * _rate(self.done(), self.settings)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+        self.optimizer.step()
+        self.n_steps += 1
+        self._update_average()
+        return loss.detach().item()
+
+    def validate(self) -> None:
+        """Score the averaged weights and save them if they are to be kept."""
+        scores = measure_iou(self.average, self.validation)
+        self.validated_at = self.n_steps
+        better = self.best is None or sum(scores) >= sum(self.best)
+        if better or self.settings.keep == "last":
+            self.best = scores
+            save_model(self.average, self.card, self.folder)
+
+    def save_checkpoint(self) -> None:
+        """Write everything that is needed to go on."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "n_steps": self.n_steps,
+            "seconds": self.seconds,
+            "best": self.best,
+        }
+        write_checkpoint(self.folder, state)
+        self.saved_at = self.n_steps
+
+    def save_state(self) -> None:
+        """Validate and write a checkpoint unless that is done."""
+        if self.n_steps and self.validated_at != self.n_steps:
+            self.validate()
+        if self.n_steps and self.saved_at != self.n_steps:
+            self.save_checkpoint()
+
+    def restore(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        state = read_checkpoint(self.folder, self.device)
+        if state is None:
+            return
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.n_steps = self.validated_at = self.saved_at = state["n_steps"]
+        self.began = time.monotonic() - state["seconds"]
+        self.best = state["best"]
+
+    def finish(self) -> FitResult:
+        """Save, and return the weights that were kept."""
+        self.save_state()
+        kept = load_model(self.folder).network
+        return FitResult(kept, self.n_steps, self.best or (), self.seconds)
+
+    def progress(self, loss: float) -> Progress:
+        """Report the step made."""
+        score = "".join(f", IoU {value:.3f}" for value in self.best or ())
+        message = f"Training: loss {loss:.3f}{score}"
+        if self.settings.limit == "steps":
+            return Progress(self.n_steps, self.settings.steps, message)
+        return Progress(round(1000 * self.done()), 1000, message)
+
+    def _update_average(self) -> None:
+        """Move the averaged weights; the average is short in the beginning."""
+        decay = min(self.settings.averaging, self.n_steps / (self.n_steps + 10))
+        with torch.no_grad():
+            pairs = zip(_values(self.average), _values(self.network), strict=True)
+            for mean, value in pairs:
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - decay)
+                else:
+                    mean.copy_(value)
+
+
+def draw_batch(
+    network: Network,
+    stacks: Sequence[TrainingStack],
+    settings: FitSettings,
+    step: int,
+    device: torch.device,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw the patches of one step, augmented.
+
+    Parameters
+    ----------
+    network : Network
+        Says dimensions, context and outputs.
+    stacks : sequence of TrainingStack
+        On the device.
+    settings : FitSettings
+        Patch, batch, augmentation and seed.
+    step : int
+        Number of the step: with the seed it decides all chance.
+    device : torch.device
+        Where the patches are wanted.
+
+    Returns
+    -------
+    image : Tensor
+        Input of the network.
+    target, known : Tensor, shape (batch, outputs, Z, Y, X)
+        Truth, and where it is known; Z is 1 in 2.5D.
+    """
+    seed = settings.seed * 1_000_003 + step
+    places = torch.Generator().manual_seed(seed)
+    chance = torch.Generator(device).manual_seed(seed)
+    depth, size, _ = settings.patch
+    width = math.ceil(size * settings.geometry.margin) + 2
+    window = Window(width, network.context, depth)
+    cut = sample_windows(stacks, window, settings.batch, places, settings.foreground)
+    image, labels = deform(*cut, size, settings.geometry, chance)
+    image = restyle(image, labels, settings.appearance, chance)
+    target, known = make_targets(labels, network.outputs)
+    if network.dimensions == 3:
+        return image[:, None], target, known
+    return image.contiguous(memory_format=torch.channels_last), target, known
+
+
+def _check(
+    network: Network, stacks: Sequence[TrainingStack], settings: FitSettings
+) -> None:
+    """Refuse settings that do not fit the network."""
+    if not stacks:
+        msg = "No stack was given to train on. Give at least one."
+        raise InvalidParameterError(msg)
+    depth, height, width = settings.patch
+    flat = network.dimensions == 2 and depth != 1
+    ragged = any(n % d for n, d in zip(settings.patch, network.divisor, strict=True))
+    if flat or ragged or height != width:
+        msg = (
+            f"The patch was given as {settings.patch}. This network needs a square "
+            f"one, a multiple of {network.divisor} along z, y, x"
+            f"{', with one slice' if network.dimensions == 2 else ''}."
+        )
+        raise ShapeError(msg)
+
+
+def _optimizer(network: Network, settings: FitSettings) -> torch.optim.Optimizer:
+    kinds: dict[str, Any] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+    optimizer: torch.optim.Optimizer = kinds[settings.optimizer](
+        network.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+    )
+    return optimizer
+
+
+def _rate(done: float, settings: FitSettings) -> float:
+    """Return the step size over the highest one."""
+    if settings.schedule == "constant":
+        return 1.0
+    if done < WARM_UP:
+        return 0.05 + 0.95 * done / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+
+def _is_half(settings: FitSettings, device: torch.device) -> bool:
+    automatic = settings.precision == "auto" and device.type == "cuda"
+    return automatic or settings.precision == "bfloat16"
+
+
+def _values(network: Network) -> "itertools.chain[Tensor]":
+    """Return parameters and buffers, in a fixed order."""
+    return itertools.chain(network.parameters(), network.buffers())

@@ -1,0 +1,263 @@
+"""Stacks to train on, and windows cut out of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from napari_mitoseg.errors import AnnotationError, ShapeError
+from napari_mitoseg.models.normalize import normalize_slice
+from napari_mitoseg.training.targets import UNKNOWN
+from napari_mitoseg.volume import Spacing
+
+MAX_CENTRES = 50_000
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStack:
+    """An image and its labels, in-plane at the spacing of the model.
+
+    Attributes
+    ----------
+    image : Tensor of float32, shape (Z, Y, X)
+        Normalised slice by slice.
+    labels : Tensor of int32, shape (Z, Y, X)
+        -1 unlabelled, 0 background, instances above 0.
+    z_step : float
+        Spacing of the model along z over that of the stack: how many slices away
+        the next context slice is.
+    weight : float
+        How often patches come from it, relative to the other stacks.
+    name : str
+        For messages.
+    """
+
+    image: Tensor
+    labels: Tensor
+    z_step: float = 1.0
+    weight: float = 1.0
+    name: str = "stack"
+    foreground: Tensor = field(init=False)
+    slices: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the places patches may be centred on."""
+        known = (self.labels > UNKNOWN).flatten(1).any(dim=1).nonzero().flatten()
+        if known.numel() == 0:
+            msg = f"{self.name} has no labelled voxel. Label at least one slice."
+            raise AnnotationError(msg)
+        places = (self.labels > 0).nonzero()
+        step = max(1, len(places) // MAX_CENTRES)
+        object.__setattr__(self, "slices", known.cpu())
+        object.__setattr__(self, "foreground", places[::step].cpu())
+
+    def to(self, device: torch.device) -> "TrainingStack":
+        """Return the stack with its tensors on a device."""
+        return TrainingStack(
+            self.image.to(device),
+            self.labels.to(device),
+            self.z_step,
+            self.weight,
+            self.name,
+        )
+
+
+def prepare_stack(
+    image: NDArray[Any],
+    labels: NDArray[Any],
+    spacing: Spacing,
+    model_spacing: Spacing,
+    *,
+    weight: float = 1.0,
+    name: str = "stack",
+) -> TrainingStack:
+    """Normalise a stack and bring it to the spacing of the model in-plane.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Z, Y, X)
+        Grey values.
+    labels : ndarray of int, shape (Z, Y, X)
+        -1 unlabelled, 0 background, instances above 0.
+    spacing, model_spacing : tuple of float
+        nm, ZYX.
+    weight : float
+        How often patches come from it, relative to other stacks.
+    name : str
+        For messages.
+
+    Returns
+    -------
+    TrainingStack
+        Slices along z are kept as they are.
+
+    Raises
+    ------
+    ShapeError
+        If image and labels differ in shape.
+    AnnotationError
+        If nothing is labelled.
+    """
+    if image.shape != labels.shape or image.ndim != 3:
+        msg = (
+            f"The image of {name} has shape {image.shape} and its labels have shape "
+            f"{labels.shape}. Both must be (Z, Y, X) and equal."
+        )
+        raise ShapeError(msg)
+    size = tuple(
+        max(1, round(n * own / wanted))
+        for n, own, wanted in zip(
+            image.shape[1:], spacing[1:], model_spacing[1:], strict=True
+        )
+    )
+    planes = [normalize_slice(plane) for plane in image]
+    resized = interpolate(
+        torch.from_numpy(np.stack(planes))[:, None], size, mode="bilinear", antialias=True
+    )
+    numbers = torch.from_numpy(labels.astype(np.float64))[:, None]
+    nearest = interpolate(numbers, size, mode="nearest-exact")
+    return TrainingStack(
+        resized[:, 0],
+        nearest[:, 0].to(torch.int32),
+        z_step=model_spacing[0] / spacing[0],
+        weight=weight,
+        name=name,
+    )
+
+
+@dataclass(frozen=True)
+class Window:
+    """What to cut out of a stack around each centre.
+
+    Attributes
+    ----------
+    size : int
+        Pixels along y and x.
+    context : int
+        Neighbour slices on each side in the image (2.5D), 0 in 3D.
+    depth : int
+        Slices of labels; 1 in 2.5D.
+    """
+
+    size: int
+    context: int = 0
+    depth: int = 1
+
+
+def sample_windows(
+    stacks: Sequence[TrainingStack],
+    window: Window,
+    count: int,
+    generator: torch.Generator,
+    foreground: float = 0.5,
+) -> tuple[Tensor, Tensor]:
+    """Cut windows at random places.
+
+    Parameters
+    ----------
+    stacks : sequence of TrainingStack
+        Chosen by weight.
+    window : Window
+        What to cut out.
+    count : int
+        How many.
+    generator : torch.Generator
+        On the CPU.
+    foreground : float
+        Share of windows whose centre is a mitochondrion.
+
+    Returns
+    -------
+    image : Tensor of float32, shape (count, depth + 2 * context, size, size)
+        Slices; beyond the edges of the stack the image is reflected.
+    labels : Tensor of float32, shape (count, depth, size, size)
+        -1 unlabelled, 0 background, instances above 0.
+    """
+    weights = torch.tensor([stack.weight for stack in stacks])
+    chosen = torch.multinomial(weights, count, replacement=True, generator=generator)
+    pairs = [
+        _cut(stacks[i], window, _centre(stacks[i], generator, foreground))
+        for i in chosen.tolist()
+    ]
+    return torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs])
+
+
+def context_slices(z: int, context: int, z_step: float, depth: int) -> list[int]:
+    """Return which slices a 2.5D network sees for one slice.
+
+    Parameters
+    ----------
+    z : int
+        The slice to segment.
+    context : int
+        Neighbours on each side.
+    z_step : float
+        Slices of the stack per context step.
+    depth : int
+        Slices in the stack; beyond its ends the last one is repeated.
+
+    Returns
+    -------
+    list of int
+        Slice numbers from below to above.
+
+    Examples
+    --------
+    >>> context_slices(10, context=1, z_step=8.0, depth=165)
+    [2, 10, 18]
+    >>> context_slices(0, context=1, z_step=1.0, depth=20)
+    [0, 0, 1]
+    """
+    steps = range(-context, context + 1)
+    return [min(max(z + round(k * z_step), 0), depth - 1) for k in steps]
+
+
+def _centre(
+    stack: TrainingStack, generator: torch.Generator, foreground: float
+) -> list[int]:
+    """Draw the centre of a window: z, y, x."""
+    wants_foreground = torch.rand((), generator=generator).item() < foreground
+    if wants_foreground and len(stack.foreground):
+        return stack.foreground[_below(len(stack.foreground), generator)].tolist()
+    z = int(stack.slices[_below(len(stack.slices), generator)])
+    _, height, width = stack.image.shape
+    return [z, _below(height, generator), _below(width, generator)]
+
+
+def _below(n: int, generator: torch.Generator) -> int:
+    return int(torch.randint(n, (), generator=generator))
+
+
+def _cut(
+    stack: TrainingStack, window: Window, centre: list[int]
+) -> tuple[Tensor, Tensor]:
+    """Cut one window out of image and labels."""
+    z, y, x = centre
+    depth, height, width = stack.image.shape
+    middle = _reflected(z - window.depth // 2, window.depth, depth)
+    seen = (
+        context_slices(z, window.context, stack.z_step, depth)
+        if window.context
+        else middle
+    )
+    rows = _reflected(y - window.size // 2, window.size, height)
+    columns = _reflected(x - window.size // 2, window.size, width)
+    image = _take(stack.image, seen, rows, columns)
+    return image, _take(stack.labels, middle, rows, columns).float()
+
+
+def _take(data: Tensor, zs: list[int], ys: list[int], xs: list[int]) -> Tensor:
+    z, y, x = (torch.tensor(axis, device=data.device) for axis in (zs, ys, xs))
+    return data[z[:, None, None], y[:, None], x]
+
+
+def _reflected(start: int, length: int, size: int) -> list[int]:
+    """Return positions from `start` on, mirrored at both ends of the axis."""
+    period = max(1, 2 * size - 2)
+    positions = (i % period for i in range(start, start + length))
+    return [min(i, period - i) for i in positions]

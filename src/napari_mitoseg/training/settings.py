@@ -1,0 +1,87 @@
+"""Settings of a training run, and presets."""
+
+from typing import Literal
+
+from napari_mitoseg.params import Params, param
+from napari_mitoseg.training.appearance import NO_APPEARANCE, AppearanceSettings
+from napari_mitoseg.training.geometry import GeometrySettings
+from napari_mitoseg.volume import Shape
+
+
+class FitSettings(Params):
+    """How to fit a network to stacks."""
+
+    limit: Literal["steps", "minutes"] = param(
+        "steps", description="What ends the training: a number of steps, or the time."
+    )
+    steps: int = param(4000, ge=1, description="Steps, if they are the limit.")
+    minutes: float = param(
+        10.0, gt=0, description="Time, if it is the limit.", unit="min"
+    )
+    patch: Shape = param(
+        (1, 192, 192), description="Patch, ZYX voxels; z is 1 for 2.5D networks."
+    )
+    batch: int = param(8, ge=1, le=512, description="Patches in a step.")
+    optimizer: Literal["adamw", "adam"] = param("adamw", description="Optimizer.")
+    learning_rate: float = param(2e-3, gt=0, le=1, description="Highest step size.")
+    schedule: Literal["cosine", "constant"] = param(
+        "cosine", description="Whether the step size falls to nothing at the end."
+    )
+    weight_decay: float = param(0.01, ge=0, le=1, description="Pull towards zero.")
+    loss: str = param("bce-dice", description="Name in the registry of losses.")
+    averaging: float = param(
+        0.998,
+        ge=0,
+        lt=1,
+        description="Decay of the average of weights over steps; 0 for none.",
+    )
+    foreground: float = param(
+        0.5, ge=0, le=1, description="Share of patches centred on a mitochondrion."
+    )
+    geometry: GeometrySettings = param(GeometrySettings(), description="Deformation.")
+    appearance: AppearanceSettings = param(
+        AppearanceSettings(), description="Appearance."
+    )
+    validate_every: int = param(
+        500, ge=1, description="Steps between validations and checkpoints."
+    )
+    keep: Literal["best", "last"] = param(
+        "best", description="Weights to keep: best on the validation stacks, or last."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = param(
+        "auto", description="Arithmetic; auto is bfloat16 on CUDA, else float32."
+    )
+    seed: int = param(0, ge=0, lt=2**31, description="Seed of all chance.")
+
+
+def paper_presets() -> tuple[FitSettings, FitSettings]:
+    """Return the two stages of multi-scale training of Res-UNet-R and -H.
+
+    Returns
+    -------
+    tuple of FitSettings
+        20 000 steps on 32×256×256, then 10 000 on 36×320×320; Adam with a fixed rate
+        of 1e-4, two patches a step.
+
+    References
+    ----------
+    .. [1] Li et al. (2021), Advanced deep networks for 3D mitochondria instance
+       segmentation, section 3.2, doi:10.48550/arXiv.2104.07961.
+    """
+    first = FitSettings(
+        steps=20_000,
+        patch=(32, 256, 256),
+        batch=2,
+        optimizer="adam",
+        learning_rate=1e-4,
+        schedule="constant",
+        weight_decay=0,
+        loss="weighted-bce",
+        averaging=0,
+        geometry=GeometrySettings(smallest=0.8, largest=1.25, aspect=1.1),
+        appearance=NO_APPEARANCE.model_copy(
+            update={"contrast": 0.5, "defocus": 0.2, "noise": 0.3, "cutout": 0.2}
+        ),
+        validate_every=1000,
+    )
+    return first, first.model_copy(update={"steps": 10_000, "patch": (36, 320, 320)})
