@@ -20,14 +20,21 @@ can_install() {
     [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null
 }
 
+install() {
+    apt_get install -y --no-install-recommends "$@" >/dev/null
+}
+
+failed=("$@")
 if can_install; then
     echo "Installing with apt: $*"
     # Lists that cannot be refreshed may still be good enough.
     apt_get update >/dev/null || true
-    if apt_get install -y --no-install-recommends "$@" >/dev/null; then
-        exit 0
-    fi
+    failed=()
+    # One name that this release does not know must not hold up the others.
+    install "$@" || for package; do install "$package" || failed+=("$package"); done
 fi
-echo "Not installed: $*" >&2
-echo "On Debian or Ubuntu, type:  sudo apt-get install -y $*" >&2
-exit 1
+if [ "${#failed[@]}" -gt 0 ]; then
+    echo "Not installed: ${failed[*]}" >&2
+    echo "On Debian or Ubuntu, type:  sudo apt-get install -y ${failed[*]}" >&2
+    exit 1
+fi

@@ -1,6 +1,8 @@
+import ast
 import re
+import sys
 import tomllib
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, packages_distributions
 from importlib.resources import files
 from pathlib import Path
 from zipfile import ZipFile
@@ -12,6 +14,7 @@ from npe2 import PluginManifest
 import napari_mitoseg
 
 ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src/napari_mitoseg"
 MANIFEST = "src/napari_mitoseg/napari.yaml"
 WEIGHTS = "src/napari_mitoseg/models/weights"
 
@@ -77,6 +80,38 @@ def test_the_installed_command_starts_the_command_line(wheel):
     table = wheel.read(f"napari_mitoseg-{version}.dist-info/entry_points.txt").decode()
 
     assert "napari-mitoseg = napari_mitoseg.cli:main" in table
+
+
+def imported(folder, *, gui):
+    """Return the top-level modules that the core, or the panels, import anywhere."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        if ("_napari" in path.parts) == gui:
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    found.add(node.module.split(".")[0])
+    return found - sys.stdlib_module_names - {"napari_mitoseg"}
+
+
+def test_the_core_declares_exactly_what_it_imports(project):
+    homes = packages_distributions()
+    needed = {homes[top][0].lower() for top in imported(SOURCE, gui=False)}
+
+    declared = names(project["project"]["dependencies"])
+    # imagecodecs is imported by tifffile, when a TIFF is compressed.
+    assert needed == declared - {"imagecodecs"}
+
+
+def test_the_panels_declare_what_they_import(project):
+    homes = packages_distributions()
+    needed = {homes[top][0].lower() for top in imported(SOURCE, gui=True)}
+
+    extras = project["project"]["optional-dependencies"]["gui"]
+    declared = names(project["project"]["dependencies"] + extras)
+    # annotated-types are the bounds in pydantic's fields.
+    assert needed - {"annotated-types"} <= declared
 
 
 def test_the_core_depends_on_neither_napari_nor_qt(project):

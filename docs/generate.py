@@ -1,0 +1,188 @@
+"""Write the reference pages that the registries know best.
+
+Run ``python docs/generate.py`` after changing a step, a network, a setting or a
+command; ``--check`` only says whether a page is out of date.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from numpydoc.docscrape import NumpyDocString
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from napari_mitoseg import postprocessing, preprocessing
+from napari_mitoseg.cli import app
+from napari_mitoseg.inference.settings import InferenceSettings
+from napari_mitoseg.models.architectures import Network, architectures
+from napari_mitoseg.models.zoo import EMBEDDED, ModelCard, read_card
+from napari_mitoseg.params import Params, unit_of
+from napari_mitoseg.steps import NamedStep
+
+FOLDER = Path(__file__).parent / "reference"
+SOURCE = "<!-- Written by docs/generate.py from the code; change it there. -->"
+HEAD = "| setting | means | allowed | default |\n|---|---|---|---|"
+BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page by its file name."""
+    return {
+        "preprocessing.md": steps_page(
+            "Preprocessing steps",
+            "What can be done to the image before the network sees it.",
+            dict(preprocessing.steps.items()),
+        ),
+        "postprocessing.md": steps_page(
+            "Post-processing steps",
+            "What leads from the network's probability maps to instances. Steps are "
+            "run in the order of the chain; a chain whose order makes no sense is "
+            "refused.",
+            dict(postprocessing.steps.items()),
+        ),
+        "models.md": models_page(),
+        "inference.md": page(
+            "Inference settings",
+            "How a network is applied; the `inference` part of a recipe.",
+            [table(InferenceSettings)],
+        ),
+        "command-line.md": command_line_page(),
+    }
+
+
+def page(title: str, about: str, parts: list[str]) -> str:
+    """Put a page together."""
+    return "\n\n".join([f"# {title}", SOURCE, about, *parts]) + "\n"
+
+
+def steps_page(title: str, about: str, steps: Mapping[str, type[NamedStep]]) -> str:
+    """Describe every step of a registry."""
+    return page(title, about, [step_part(name, step) for name, step in steps.items()])
+
+
+def step_part(name: str, step: type[NamedStep]) -> str:
+    """Describe one step: title, what it does, its settings."""
+    return "\n\n".join([f"## {step.title}", f"`{name}`", *prose(step), table(step)])
+
+
+def models_page() -> str:
+    """Describe the trained models of the package and all networks."""
+    folders = sorted(path.parent for path in EMBEDDED.glob("*/model.json"))
+    trained = [card_part(read_card(folder)) for folder in folders]
+    networks = [network_part(name, n) for name, n in architectures.items()]
+    return page(
+        "Models",
+        "Trained models come with the package or lie in a folder of your own; a "
+        "network is what a model is trained with.",
+        [*trained, *networks],
+    )
+
+
+def card_part(card: ModelCard) -> str:
+    """Describe one trained model."""
+    z, y, x = card.spacing
+    lines = [
+        f"- Network: `{card.architecture}`",
+        f"- Spacing of training: {z:g}, {y:g}, {x:g} nm (z, y, x)",
+        f"- Gives: {', '.join(card.outputs)}",
+        *(f"- {s.measure} {s.value:.3f} on {s.data} {s.how}" for s in card.scores),
+        *(f"- Trained on: {data}" for data in card.data),
+        f"- Terms: {card.licence}",
+        *(f"- Cite: {citation}" for citation in card.citation),
+        *(f"- Known failure: {limit}" for limit in card.limits),
+    ]
+    listed = "\n".join(line.rstrip() for line in lines)
+    return "\n\n".join([f"## Model `{card.name}`", card.description, listed])
+
+
+def network_part(name: str, network: type[Network]) -> str:
+    """Describe one network and its settings."""
+    parts = [f"## Network `{name}`", *prose(network), table(network.Config)]
+    return "\n\n".join(parts)
+
+
+def command_line_page() -> str:
+    """Describe every command, in the words of ``--help``."""
+    text: str = app.generate_docs(output_format="markdown")
+    return page(
+        "Command line",
+        "Exit status 0: everything asked for was written.",
+        [text.strip()],
+    )
+
+
+def prose(described: type) -> Iterator[str]:
+    """Give summary, notes and references of a class."""
+    parsed = NumpyDocString(inspect.getdoc(described) or "")
+    for section in ("Summary", "Extended Summary", "Notes", "References"):
+        text = "\n".join(parsed[section]).strip()
+        if text:
+            yield text.replace("]_", "]").removeprefix(".. ")
+
+
+def table(params: type[Params]) -> str:
+    """List the settings of a group of parameters."""
+    rows = [row(name, field) for name, field in params.model_fields.items()]
+    return "\n".join([HEAD, *rows]) if rows else "It has no settings."
+
+
+def row(name: str, field: FieldInfo) -> str:
+    """Write one setting as a row."""
+    unit = unit_of(field)
+    default = shown(field.get_default(call_default_factory=True, validated_data={}))
+    cells = (
+        f"`{name}`",
+        field.description or "",
+        f"{allowed(field)} {unit or ''}".strip(),
+        default,
+    )
+    escaped = " | ".join(cell.replace("|", r"\|") for cell in cells)
+    return f"| {escaped} |"
+
+
+def allowed(field: FieldInfo) -> str:
+    """Say which values a setting may have."""
+    kind = field.annotation
+    if kind is bool:
+        return "true, false"
+    if get_origin(kind) is Literal:
+        return ", ".join(map(shown, get_args(kind)))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return ", ".join(shown(member) for member in kind)
+    limits = [
+        text.format(f"{getattr(bound, key):g}")
+        for bound in field.metadata
+        for key, text in BOUNDS.items()
+        if hasattr(bound, key)
+    ]
+    return ", ".join(limits) or getattr(kind, "__name__", str(kind))
+
+
+def shown(value: Any) -> str:
+    """Write a value as JSON has it."""
+    if value is PydanticUndefined:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value.value if isinstance(value, Enum) else value}"
+
+
+def main() -> None:
+    """Write the pages, or compare them with what is there."""
+    stale = [
+        name
+        for name, text in pages().items()
+        if not (FOLDER / name).is_file() or (FOLDER / name).read_text("utf-8") != text
+    ]
+    if "--check" in sys.argv:
+        sys.exit(f"Out of date: {', '.join(stale)}" if stale else 0)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
