@@ -13,12 +13,12 @@ from napari_mitoseg.samples.tubes import Tube, coverage, tube_depth
 
 LYSOSOMES = 0.25  # per µm³
 LYSOSOME_RADIUS = (70.0, 190.0)  # nm
-TUBULES = 14.0  # per µm³
+TUBULES = 20.0  # per µm³
 TUBULE_RADIUS = (12.0, 30.0)  # nm
 TUBULE_LENGTH = (160.0, 900.0)  # nm
-CLOUDS = 1.6  # per µm³
+CLOUDS = 2.2  # per µm³
 CLOUD_RADIUS = (120.0, 330.0)  # nm
-CLOUD_VESICLES = (15, 110)
+CLOUD_VESICLES = (20, 220)
 VESICLE_RADIUS = (16.0, 24.0)  # nm
 VESICLE_WALL = 6.0  # nm
 SYNAPSE_RADIUS = (100.0, 220.0)  # nm
@@ -94,7 +94,7 @@ def _somewhere(
     for _ in range(TRIES):
         voxel = tuple(int(rng.integers(n)) for n in scene.grid.shape)
         if room < scene.room[voxel] < below and not scene.taken[voxel]:
-            return np.array(voxel) * np.array(scene.grid.spacing)
+            return np.multiply(voxel, scene.grid.spacing).astype(np.float64)
     return None
 
 

@@ -33,7 +33,7 @@ class Grid:
     @property
     def extent(self) -> Points:
         """Size of the stack in nm, ZYX."""
-        return np.array(self.shape) * np.array(self.spacing)
+        return np.multiply(self.shape, self.spacing).astype(np.float64)
 
     @property
     def pixel(self) -> float:
@@ -121,4 +121,4 @@ def _spline_basis(size: int, step: float) -> Floats:
     distance = np.abs(position[:, None] - knots[None])
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = np.clip(2 - distance, 0, None) ** 3 / 6
-    return np.where(distance < 1, near, far).astype(np.float32)
+    return np.asarray(np.where(distance < 1, near, far), dtype=np.float32)

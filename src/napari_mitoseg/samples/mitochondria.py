@@ -108,7 +108,9 @@ def _surroundings(scene: Scene, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Add the cytoplasm that keeps other organelles off a mask."""
     near = ndimage.binary_dilation(mask, TOUCHING)
     n = max(0, round(NEIGHBOUR_GAP / scene.grid.pixel) - 1)
-    return ndimage.binary_dilation(near, TOUCHING[1:2], iterations=n) if n else near
+    if n:
+        near = ndimage.binary_dilation(near, TOUCHING[1:2], iterations=n)
+    return np.asarray(near, dtype=bool)
 
 
 RIM_OFF = 500.0  # nm: depth of what belongs to another organelle
@@ -167,10 +169,11 @@ def _axis_in_neurite(scene: Scene, sphere: int, length: float) -> Points:
 
 
 def _largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    pieces: NDArray[Any]
     pieces, count = ndimage.label(mask, TOUCHING)
     if count <= 1:
         return mask
-    sizes: NDArray[Any] = np.bincount(pieces.ravel())[1:]
+    sizes = np.bincount(pieces.ravel())[1:]
     return np.asarray(pieces == sizes.argmax() + 1)
 
 

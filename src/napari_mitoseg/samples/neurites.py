@@ -64,10 +64,12 @@ def grow_neurites(
     drawn = radius * np.exp(RADIUS_SPREAD * rng.standard_normal(n_tries))
     radii = np.clip(drawn, *RADIUS_BOUNDS)
     chains = [] if soma is None else [(soma[0][None], soma[1])]
+    taken = _spheres(*chains[0]) if chains else np.empty((0, 4))
     for size in radii:
-        chain = _free(_walk(low, high, size, rng), size, chains)
+        chain = _free(_walk(low, high, size, rng), size, taken)
         if len(chain):
             chains.append((chain, size))
+            taken = np.concatenate([taken, _spheres(chain, size)])
     counts = [len(chain) for chain, _ in chains]
     return Neurites(
         np.concatenate([chain for chain, _ in chains]),
@@ -97,14 +99,21 @@ def _steps(
     return np.concatenate([start[None], start + moves.cumsum(axis=0)])
 
 
-def _free(chain: Points, radius: float, taken: list[tuple[Points, float]]) -> Points:
+def _spheres(chain: Points, radius: float) -> Points:
+    """Centres and radius in one array, shape (N, 4)."""
+    return np.column_stack([chain, np.full(len(chain), radius)])
+
+
+def _free(chain: Points, radius: float, taken: Points) -> Points:
     """Keep the spheres that no other neurite has taken."""
-    if not taken or not len(chain):
+    if not len(taken) or not len(chain):
         return chain
-    centres = np.concatenate([centres for centres, _ in taken])
-    radii = np.repeat([size for _, size in taken], [len(c) for c, _ in taken])
-    distance = np.linalg.norm(chain[:, None] - centres[None], axis=2)
-    is_free = np.all(distance > OVERLAP * (radius + radii), axis=1)
+    reach = OVERLAP * (radius + taken[:, 3:])
+    low, high = chain.min(axis=0) - reach, chain.max(axis=0) + reach
+    is_near = np.all((taken[:, :3] > low) & (taken[:, :3] < high), axis=1)
+    apart = chain[:, None] - taken[None, is_near, :3]
+    square = np.einsum("ijk,ijk->ij", apart, apart)
+    is_free = np.all(square > reach[is_near, 0] ** 2, axis=1)
     return np.asarray(chain[is_free])
 
 

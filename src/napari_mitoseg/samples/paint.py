@@ -9,7 +9,7 @@ from napari_mitoseg.samples.neurites import unit
 from napari_mitoseg.samples.scene import Scene
 from napari_mitoseg.samples.tubes import coverage
 
-GRAIN = 12.0  # nm: radius of the granules of cytoplasm
+GRAIN = 10.0  # nm: radius of the granules of cytoplasm
 RIBOSOME = 1.5  # a granule this many standard deviations high is a ribosome
 CRISTA_PERIOD = (42.0, 65.0)  # nm
 CRISTA_DEPTH = 22.0  # nm below the surface where cristae start
@@ -28,7 +28,7 @@ def grains(scene: Scene, rng: np.random.Generator) -> Floats:
         Mean 0, standard deviation 1; independent where sections are thicker than a
         granule.
     """
-    noise = rng.standard_normal(scene.grid.shape, dtype=np.float32)
+    noise: Floats = rng.standard_normal(scene.grid.shape, dtype=np.float32)
     sigma = [GRAIN / s if s < 3 * GRAIN else 0 for s in scene.grid.spacing]
     noise = ndimage.gaussian_filter(noise, sigma, truncate=2.5)
     noise /= noise.std()
@@ -55,8 +55,8 @@ def paint_cytoplasm(scene: Scene, texture: Floats, rng: np.random.Generator) -> 
     look, cells = scene.look, scene.tissue.cells
     n_cells = int(cells.max()) + 1
     level = look.cytoplasm + look.cytoplasm_spread * _skewed(scene, rng)
-    grain = look.granules * rng.uniform(0.4, 1.5, n_cells)
-    dots = look.dots * rng.uniform(0.1, 1.2, n_cells) ** 1.5
+    grain = look.granules * rng.uniform(0.5, 1.8, n_cells)
+    dots = look.dots * rng.uniform(0.3, 1.3, n_cells) ** 1.5
     image: Floats = level.astype(np.float32)[cells]
     image += grain.astype(np.float32)[cells] * (texture + 0.6 * scene.fine)
     image -= dots.astype(np.float32)[cells] * np.clip(texture - RIBOSOME, 0, 2)
@@ -150,7 +150,7 @@ def _cristae(scene: Scene, box: Box, depth: Floats, rng: np.random.Generator) ->
     normal = unit(rng.standard_normal(3) * (0.4, 1, 1))
     z, y, x = scene.grid.axes(box)
     phase = (2 * np.pi / period) * (normal[0] * z + normal[1] * y + normal[2] * x)
-    phase = phase + 2.2 * scene.coarse[box] + 0.9 * scene.fine[box]
+    phase = phase + 3.0 * scene.coarse[box] + 1.3 * scene.fine[box]
     washed = np.sinc(normal[0] * scene.grid.spacing[0] / period)
     lamellae = (0.5 + 0.5 * np.cos(phase)) ** 2
     imperfect = np.clip(0.7 + 0.8 * scene.fine[box], 0, 1)

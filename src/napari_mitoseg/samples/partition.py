@@ -45,7 +45,9 @@ class Partition:
         """Move points (nm) of the unfolded tissue to where the stack shows them."""
         found = points
         for _ in range(3):
-            found = points - self.warp[(slice(None), *grid.voxel_at(found))].T
+            found = points - np.column_stack(
+                [w[grid.voxel_at(found)] for w in self.warp]
+            )
         return found
 
 
@@ -86,7 +88,7 @@ def partition(grid: Grid, neurites: Neurites, rng: np.random.Generator) -> Parti
 
 def _fold(grid: Grid, rng: np.random.Generator) -> Floats:
     parts = [amp * smooth_field(grid, length, rng) for length, amp in FOLDS]
-    return np.sum(parts, axis=0, dtype=np.float32)
+    return np.asarray(sum(parts), dtype=np.float32)
 
 
 class _Search:
@@ -141,25 +143,49 @@ def _nearest_faces(
 ) -> tuple[NDArray[np.int32], Floats, Floats]:
     """Return cell, distance to its nearest face and the face's tilt."""
     count = found.shape[-1]
+    powers = _powers(place, found, neurites)
+    best = powers.argmin(axis=0)
+    own_power = powers.min(axis=0)
+    closeness, tilts = _faces(found, neurites)
+    # Tables are per block: this is where each voxel's row for its own sphere starts.
+    row = np.arange(found[..., 0].size).reshape(found.shape[:-1]) * count + best
+    depth = np.full(best.shape, DEEP, np.float32)
+    nearest = np.zeros(best.shape, np.intp)
+    for k in range(count):
+        close = closeness[:, k][row]
+        distance = np.where(close > 0, (powers[k] - own_power) * close, DEEP)
+        nearest[distance < depth] = k
+        np.minimum(depth, distance, out=depth)
+    own = found.reshape(-1)[row]
+    return neurites.cells[own], depth, tilts.reshape(-1)[row * count + nearest]
+
+
+def _powers(place: Floats, found: NDArray[np.intp], neurites: Neurites) -> Floats:
+    """Power distance of every voxel to each nearby sphere, spheres first."""
+    powers = np.empty((found.shape[-1], *place.shape[1:]), np.float32)
     seeds = neurites.centres.astype(np.float32)
     squares = (neurites.radii**2).astype(np.float32)
-    powers = np.empty((count, *place.shape[1:]), np.float32)
-    for k in range(count):
-        seed = np.moveaxis(seeds[found[..., k]], -1, 0)
-        powers[k] = ((place - seed) ** 2).sum(axis=0) - squares[found[..., k]]
-    best = powers.argmin(axis=0)
-    own = np.take_along_axis(found, best[..., None], axis=-1)[..., 0]
-    own_power = powers.min(axis=0)
-    own_cell, own_seed = neurites.cells[own], seeds[own]
-    depth = np.full(own.shape, DEEP, np.float32)
-    tilt = np.zeros(own.shape, np.float32)
-    for k in range(count):
-        other = found[..., k]
-        apart = seeds[other] - own_seed
-        length = np.sqrt((apart**2).sum(axis=-1)) + np.float32(1e-3)
-        distance = (powers[k] - own_power) / (2 * length)
-        distance[neurites.cells[other] == own_cell] = DEEP
-        is_nearer = distance < depth
-        depth = np.where(is_nearer, distance, depth)
-        tilt = np.where(is_nearer, np.abs(apart[..., 0]) / length, tilt)
-    return own_cell, depth, tilt
+    for k in range(len(powers)):
+        sphere = found[..., k]
+        powers[k] = -squares[sphere]
+        for axis in range(3):
+            powers[k] += (place[axis] - seeds[sphere, axis]) ** 2
+    return powers
+
+
+def _faces(found: NDArray[np.intp], neurites: Neurites) -> tuple[Floats, Floats]:
+    """Describe the face between each two of a block's spheres.
+
+    Returns the factor from a difference of powers to a distance, 0 where both
+    spheres are of one neurite, and the tilt; both of shape (blocks * count, count).
+    """
+    count = found.shape[-1]
+    spheres = found.reshape(-1, count)
+    centres = neurites.centres.astype(np.float32)[spheres]
+    apart = centres[:, :, None] - centres[:, None]
+    length = np.linalg.norm(apart, axis=-1) + np.float32(1e-3)
+    cells = neurites.cells[spheres]
+    is_face = cells[:, :, None] != cells[:, None]
+    closeness = np.where(is_face, 1 / (2 * length), 0).astype(np.float32)
+    tilt = np.abs(apart[..., 0]) / length
+    return closeness.reshape(-1, count), tilt.reshape(-1, count)

@@ -1,8 +1,11 @@
 """A synthetic EM stack with exact mitochondria."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mitoseg.errors import ShapeError
 from napari_mitoseg.samples.distractors import paint_distractors, place_lysosomes
 from napari_mitoseg.samples.grid import Grid
 from napari_mitoseg.samples.imaging import acquire
@@ -50,6 +53,8 @@ def synthetic_em(
 
     Raises
     ------
+    ShapeError
+        If the shape is not three numbers above zero.
     InvalidParameterError
         If the spacing is not three numbers above zero.
 
@@ -67,10 +72,22 @@ def synthetic_em(
     """
     settings = settings or SyntheticSettings()
     rng = np.random.default_rng(seed)
-    grid = _grid(shape, as_spacing(spacing), settings.misalignment, rng)
+    grid = _grid(_checked(shape), as_spacing(spacing), settings.misalignment, rng)
     scene = build_scene(grid, settings, rng)
     data, labels = _render(scene, rng)
     return Volume(data, grid.spacing, f"synthetic-{seed}"), labels
+
+
+def _checked(shape: Sequence[int]) -> Shape:
+    """Return the shape when it is one of a stack."""
+    if len(shape) != 3 or min(shape) < 1:
+        msg = (
+            f"The shape was given as {tuple(shape)}. It must be three numbers above "
+            "zero: the size along z, y, x, for example (24, 512, 512)."
+        )
+        raise ShapeError(msg)
+    z, y, x = (int(n) for n in shape)
+    return z, y, x
 
 
 def _grid(

@@ -119,4 +119,4 @@ def coverage(grid: Grid, depth: Floats) -> Floats:
     if depth.shape[0] > 1:
         slope = np.clip(np.abs(np.gradient(depth, axis=0)) / grid.spacing[0], 0, 1)
         edge = np.maximum(slope * grid.spacing[0], grid.pixel)
-    return np.clip(depth / edge + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(depth / edge + 0.5, 0, 1), dtype=np.float32)
