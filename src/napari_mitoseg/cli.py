@@ -1,0 +1,248 @@
+"""The command line: the same jobs as in napari, without a screen.
+
+Exit status 0 only when everything asked for was written.  Bad input ends with status
+2 and one line that says what was given, what is allowed and what to do.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from cyclopts import App, CycloptsError, Parameter
+from rich import progress as bars
+from rich.console import Console
+
+from napari_mitoseg import __version__
+from napari_mitoseg.errors import InvalidParameterError, MitoSegError
+from napari_mitoseg.inference.settings import DeviceName
+from napari_mitoseg.jobs import Job, Progress, drain
+from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.volume import Spacing, as_spacing
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+Answer = TypeVar("Answer")
+
+app = App(
+    name="napari-mitoseg",
+    help="Mitochondria in electron microscopy: segment, count, measure.",
+    version=__version__,
+    result_action="return_value",
+)
+
+SpacingText = Annotated[
+    str | None,
+    Parameter(
+        name="--spacing",
+        help="Distance between voxels in nm as Z,Y,X (40,5.9,5.9); overrides the "
+        "file's.",
+    ),
+]
+
+
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    tokens : sequence of str, optional
+        Arguments; those of the process when absent.
+    """
+    given = sys.argv[1:] if tokens is None else tokens
+    try:
+        app(given, exit_on_error=False, print_error=False)
+    except (CycloptsError, MitoSegError) as error:
+        _say(f"napari-mitoseg: {' '.join(str(error).split())}")
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        _say("napari-mitoseg: interrupted; nothing was written.")
+        sys.exit(INTERRUPTED)
+
+
+@app.command
+def segment(  # noqa: PLR0913 - the options of the command
+    image: Annotated[Path, Parameter(name="INPUT")],
+    /,
+    *,
+    out: Path,
+    model: str | None = None,
+    recipe: Path | None = None,
+    spacing: SpacingText = None,
+    device: DeviceName | None = None,
+    augmentation: Literal[1, 4, 8] | None = None,
+    format: Literal["tiff", "zarr"] = "tiff",  # noqa: A002 - the option's name
+    channel: int | None = None,
+    time: int | None = None,
+) -> None:
+    """Segment a stack into semantic, boundary and instance labels.
+
+    Parameters
+    ----------
+    image : Path
+        TIFF stack, folder of numbered images, or OME-Zarr.
+    out : Path
+        Folder for the results; made if absent.
+    model : str, optional
+        Name or folder of a model; overrides the recipe's.
+    recipe : Path, optional
+        Recipe to replay; the default recipe when absent.
+    spacing : str, optional
+        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    device : {"auto", "cpu", "cuda", "mps"}, optional
+        Where the network runs; overrides the recipe's.
+    augmentation : {1, 4, 8}, optional
+        Flipped and turned views averaged; overrides the recipe's.
+    format : {"tiff", "zarr"}
+        Write TIFF stacks, or one OME-Zarr with image labels.
+    channel : int, optional
+        Which channel to segment, where the file has several.
+    time : int, optional
+        Which time point to segment, where the file has several.
+    """
+    from napari_mitoseg.io.read import read_volume
+    from napari_mitoseg.outputs import write_result
+    from napari_mitoseg.pipeline import run_recipe
+
+    chosen = Recipe.load(recipe) if recipe else Recipe()
+    chosen = chosen.with_overrides(model, device, augmentation)
+    volume = read_volume(
+        image, spacing=parse_spacing(spacing), channel=channel, time=time
+    )
+    result = _run(run_recipe(volume, chosen))
+    _run(write_result(result, out, format))
+    found = int(result.segmentation.labels.max(initial=0))
+    _tell(f"{found} mitochondria in {volume.name}, written to {out}")
+
+
+@app.command
+def evaluate(
+    prediction: Path,
+    truth: Path,
+    /,
+    *,
+    instances: bool = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Compare a segmentation with the truth and print every score.
+
+    Parameters
+    ----------
+    prediction : Path
+        Labels or mask: TIFF, folder of images or OME-Zarr.
+    truth : Path
+        Labels or mask of the same shape.
+    instances : bool
+        Also match instances one by one.
+    as_json : bool
+        Print one JSON object instead of lines.
+    """
+    from napari_mitoseg.evaluation import evaluate as score
+    from napari_mitoseg.io.read import read_labels
+
+    scores = score(read_labels(prediction), read_labels(truth), instances=instances)
+    if as_json:
+        _tell(json.dumps(scores.by_name()))
+        return
+    for name, value in scores.by_name().items():
+        figure = f"{value:.4f}" if isinstance(value, float) else str(value)
+        _tell(f"{name:28s} {figure}")
+
+
+@app.command
+def models() -> None:
+    """List the models with spacing, licence, scores and where the weights are."""
+    from napari_mitoseg.models.zoo import find_model, list_models
+
+    for card in list_models():
+        _tell(f"{card.name}  ({card.architecture})")
+        _tell(f"  spacing   {', '.join(f'{v:g}' for v in card.spacing)} nm (z, y, x)")
+        for score in card.scores:
+            _tell(f"  score     {score.measure} {score.value:.3f} on {score.data}")
+        _tell(f"  licence   {card.licence}")
+        _tell(f"  weights   {find_model(card.name)}")
+
+
+@app.command
+def demo(*, headless: bool = False, out: Path | None = None) -> None:
+    """Open napari on a sample stack and segment it.
+
+    Parameters
+    ----------
+    headless : bool
+        Write the results and a screenshot to OUT instead of opening a window.
+    out : Path, optional
+        Folder for the results of ``--headless``.
+    """
+    if headless and out is None:
+        msg = "demo --headless writes results: say where with --out DIR."
+        raise InvalidParameterError(msg)
+    from napari_mitoseg.demo import run_demo
+
+    run_demo(out if headless else None)
+
+
+def parse_spacing(text: str | None) -> Spacing | None:
+    """Read ``Z,Y,X`` as given on the command line.
+
+    Parameters
+    ----------
+    text : str or None
+        Three numbers with commas between them.
+
+    Returns
+    -------
+    tuple of float or None
+        Spacing in nm; None for None.
+
+    Raises
+    ------
+    InvalidParameterError
+        Unless there are three numbers above zero.
+
+    Examples
+    --------
+    >>> parse_spacing("40,5.9,5.9")
+    (40.0, 5.9, 5.9)
+    """
+    if text is None:
+        return None
+    try:
+        return as_spacing([float(part) for part in text.split(",")])
+    except ValueError as error:
+        msg = (
+            f"--spacing was given as {text!r}. Give three numbers above zero, "
+            "nanometres in z, y and x, for example 40,5.9,5.9."
+        )
+        raise InvalidParameterError(msg) from error
+
+
+def _run(job: Job[Answer]) -> Answer:
+    """Drain a job behind a progress bar on standard error."""
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    with bars.Progress(
+        *columns, console=console, transient=True, disable=hidden
+    ) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def show(progress: Progress) -> None:
+            bar.update(task, description=progress.message, completed=progress.fraction)
+
+        return drain(job, show)
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

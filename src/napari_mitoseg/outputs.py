@@ -1,0 +1,95 @@
+"""The files of one result, written all or none."""
+
+from pathlib import Path
+from typing import Literal
+
+from napari_mitoseg.io.atomic import staged
+from napari_mitoseg.io.ome_zarr import write_result_zarr
+from napari_mitoseg.io.tables import write_table_csv
+from napari_mitoseg.io.tiff import write_labels_tiff
+from napari_mitoseg.jobs import Job, Progress, drain
+from napari_mitoseg.morphology.table import measure_labels
+from napari_mitoseg.pipeline import Result
+
+Format = Literal["tiff", "zarr"]
+
+TABLE = "measurements.csv"
+RECIPE = "recipe.json"
+ZARR = "result.ome.zarr"
+
+
+def output_names(kind: Format) -> tuple[str, ...]:
+    """Return the names of the files a result is written to.
+
+    Parameters
+    ----------
+    kind : {"tiff", "zarr"}
+        Format of the label volumes.
+
+    Returns
+    -------
+    tuple of str
+        Names within the output folder.
+    """
+    volumes = (
+        tuple(f"{name}.tif" for name in ("semantic", "boundary", "instances"))
+        if kind == "tiff"
+        else (ZARR,)
+    )
+    return (*volumes, TABLE, RECIPE)
+
+
+def write_result(result: Result, folder: Path, kind: Format) -> Job[tuple[Path, ...]]:
+    """Write label volumes, measurements and recipe of a result.
+
+    Parameters
+    ----------
+    result : Result
+        What a recipe made of a volume.
+    folder : Path
+        Made if absent; files of an earlier result in it are replaced.
+    kind : {"tiff", "zarr"}
+        ``semantic.tif``, ``boundary.tif`` (uint8 0/1) and ``instances.tif`` (uint32),
+        or one ``result.ome.zarr``.
+
+    Yields
+    ------
+    Progress
+        One per file.
+
+    Returns
+    -------
+    tuple of Path
+        The files, once all of them are complete.
+
+    Raises
+    ------
+    WriteError
+        If something cannot be written; nothing new is left then.
+    """
+    names = output_names(kind)
+    with staged(folder, names) as paths:
+        for done, name in enumerate(names):
+            yield Progress(done, len(names), f"Writing {name}")
+            _write(result, name, paths[name])
+    yield Progress(len(names), len(names), "Written")
+    return tuple(folder / name for name in names)
+
+
+def _write(result: Result, name: str, path: Path) -> None:
+    segmentation = result.segmentation
+    spacing = segmentation.spacing
+    volumes = {
+        "semantic": segmentation.semantic,
+        "boundary": segmentation.boundary,
+        "instances": segmentation.labels,
+    }
+    if name == ZARR:
+        write_result_zarr(path, None, volumes, spacing)
+    elif name == TABLE:
+        table = drain(measure_labels(segmentation.labels, spacing))
+        write_table_csv(path, table.columns)
+    elif name == RECIPE:
+        path.write_text(result.recipe.as_json(), encoding="utf-8")
+    else:
+        write_labels_tiff(path, volumes[path.stem], spacing)

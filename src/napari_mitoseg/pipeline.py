@@ -1,0 +1,122 @@
+"""Run a recipe: the one job behind the command line and the widgets."""
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from napari_mitoseg import __version__
+from napari_mitoseg.errors import WeightsError
+from napari_mitoseg.inference.predict import predict_maps
+from napari_mitoseg.io.checks import check_image
+from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.maps import ProbabilityMaps
+from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
+from napari_mitoseg.postprocessing import Segmentation
+from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.volume import Region, Volume
+
+_TOTAL = 1000
+_NETWORK_SHARE = 0.9
+"""Share of the progress bar that the network takes."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a recipe makes of a volume.
+
+    Attributes
+    ----------
+    maps : ProbabilityMaps
+        What the network said, kept so that post-processing can be repeated.
+    segmentation : Segmentation
+        Semantic mask, boundary mask and instances.
+    recipe : Recipe
+        What was run, with the checksum of the weights and the version of the program.
+    """
+
+    maps: ProbabilityMaps
+    segmentation: Segmentation
+    recipe: Recipe
+
+
+def run_recipe(
+    volume: Volume,
+    recipe: Recipe,
+    *,
+    region: Region | None = None,
+    model: TrainedModel | None = None,
+    maps: ProbabilityMaps | None = None,
+) -> Job[Result]:
+    """Segment a volume.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    recipe : Recipe
+        What to do.
+    region : Region, optional
+        Part to segment; everything when absent.
+    model : TrainedModel, optional
+        The recipe's model if it is loaded already.
+    maps : ProbabilityMaps, optional
+        Filled in place as tiles finish, see `predict_maps`.
+
+    Yields
+    ------
+    Progress
+        One per tile and per post-processing step.
+
+    Returns
+    -------
+    Result
+        Maps, labels and the complete recipe.
+
+    Raises
+    ------
+    MitoSegError
+        If the volume is no EM image, the model cannot be loaded, or a setting does not
+        fit.
+    """
+    yield Progress(0, _TOTAL, "Checking the image")
+    check_image(volume)
+    yield Progress(0, _TOTAL, "Loading the model")
+    model = model or load_model(recipe.model)
+    _check_weights(recipe, model.card)
+    prepared = recipe.preprocessing(volume)
+    predicted = predict_maps(prepared, model, recipe.inference, region, maps)
+    maps = yield from _phase(predicted, 0.0, _NETWORK_SHARE)
+    chain = recipe.postprocessing.run(maps)
+    segmentation = yield from _phase(chain, _NETWORK_SHARE, 1.0)
+    return Result(maps, segmentation, _complete(recipe, model.card))
+
+
+def _phase(job: Job[Answer], start: float, stop: float) -> Job[Answer]:
+    """Run a job as one part of the progress bar."""
+    with closing(job):
+        while True:
+            try:
+                progress = next(job)
+            except StopIteration as end:
+                answer: Answer = end.value
+                return answer
+            share = start + (stop - start) * progress.fraction
+            yield replace(progress, done=round(share * _TOTAL), total=_TOTAL)
+
+
+def _check_weights(recipe: Recipe, card: ModelCard) -> None:
+    if recipe.weights_sha256 and recipe.weights_sha256 != card.sha256:
+        msg = (
+            f"The recipe was made with other weights of {recipe.model!r} "
+            f"({recipe.weights_sha256[:12]}…; these are {card.sha256[:12]}…). Restore "
+            "them, or empty weights_sha256 in the recipe to take these."
+        )
+        raise WeightsError(msg)
+
+
+def _complete(recipe: Recipe, card: ModelCard) -> Recipe:
+    software = f"napari-mitoseg {__version__}"
+    known = {"weights_sha256": card.sha256, "software": software}
+    return recipe.model_copy(update=known)

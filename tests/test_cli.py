@@ -1,0 +1,295 @@
+"""The command line as people and scripts call it."""
+
+import csv
+import errno
+import json
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_mitoseg import cli
+from napari_mitoseg.io import read_labels
+from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.volume import Volume
+
+Command = Callable[..., tuple[int, str, str]]
+
+TIFF_OUTPUT = {
+    "semantic.tif",
+    "boundary.tif",
+    "instances.tif",
+    "measurements.csv",
+    "recipe.json",
+}
+SPACING = "40,16,16"
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command; return exit status, standard output and standard error."""
+
+    def call(*tokens: object) -> tuple[int, str, str]:
+        status = 0
+        try:
+            cli.main([str(token) for token in tokens])
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def image_file(stack: Volume, tmp_path: Path) -> Path:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, stack.read())
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "first"
+
+
+@pytest.fixture
+def segment(run: Command, image_file: Path, model_folder: Path, out: Path) -> Command:
+    """Segment the image with the small model; more options may be given."""
+
+    def call(*more: object) -> tuple[int, str, str]:
+        options = {"--spacing": SPACING, "--model": model_folder, "--out": out}
+        options |= dict(zip(more[::2], more[1::2], strict=True))
+        return run("segment", image_file, *chain.from_iterable(options.items()))
+
+    return call
+
+
+def test_segment_writes_the_promised_files(
+    segment: Command, out: Path, stack: Volume
+) -> None:
+    status, said, _ = segment()
+    assert status == 0
+    assert {path.name for path in out.iterdir()} == TIFF_OUTPUT
+    semantic = tifffile.imread(out / "semantic.tif")
+    boundary = tifffile.imread(out / "boundary.tif")
+    instances = tifffile.imread(out / "instances.tif")
+    assert semantic.shape == boundary.shape == instances.shape == stack.shape
+    assert semantic.dtype == boundary.dtype == np.uint8
+    assert instances.dtype == np.uint32
+    assert set(np.unique(semantic)) <= {0, 1}
+    assert set(np.unique(boundary)) <= {0, 1}
+    assert said.startswith(f"{instances.max()} mitochondria in image")
+    assert read_labels(out / "instances.tif").spacing == (40.0, 16.0, 16.0)
+
+
+def test_the_table_has_a_row_for_every_instance(segment: Command, out: Path) -> None:
+    segment()
+    with (out / "measurements.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    instances = tifffile.imread(out / "instances.tif")
+    numbers, counts = np.unique(instances[instances > 0], return_counts=True)
+    assert [int(row["index"]) for row in rows] == numbers.tolist()
+    assert [int(row["n_voxels"]) for row in rows] == counts.tolist()
+
+
+def test_a_replayed_recipe_gives_the_same_bytes(
+    segment: Command, run: Command, image_file: Path, out: Path, tmp_path: Path
+) -> None:
+    segment()
+    again = tmp_path / "again"
+    recipe = ("--recipe", out / "recipe.json")
+    status, _, _ = run(
+        "segment", image_file, "--out", again, *recipe, "--spacing", SPACING
+    )
+    assert status == 0
+    for name in TIFF_OUTPUT:
+        assert (again / name).read_bytes() == (out / name).read_bytes(), name
+
+
+def test_zarr_output_holds_the_same_labels(segment: Command, out: Path) -> None:
+    segment()
+    instances = tifffile.imread(out / "instances.tif")
+    status, _, _ = segment("--format", "zarr")
+    assert status == 0
+    assert (out / "result.ome.zarr").is_dir()
+    labels = read_labels(out / "result.ome.zarr" / "labels" / "instances")
+    assert np.array_equal(labels.read(), instances)
+    assert labels.spacing == (40.0, 16.0, 16.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--model", "nonsense"), "no model called 'nonsense'"),
+        (("--spacing", "40,16"), "three numbers above zero"),
+        (("--spacing", "40,sixteen,16"), "three numbers above zero"),
+        (("--spacing", "40,0,16"), "three numbers above zero"),
+        (("--recipe", "missing.json"), "missing.json"),
+        (("--device", "tpu"), "auto"),
+        (("--augmentation", "3"), "augmentation"),
+        (("--format", "png"), "tiff"),
+        (("--nonsense", "1"), "--nonsense"),
+    ],
+)
+def test_bad_options_end_with_one_line_and_no_output(
+    segment: Command, out: Path, options: tuple[str, str], words: str
+) -> None:
+    status, said, error = segment(*options)
+    assert status == 2
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+    assert not said
+    assert not out.parent.exists()
+
+
+def write_constant(path: Path) -> None:
+    tifffile.imwrite(path, np.full((5, 64, 64), 7, np.uint8))
+
+
+def write_nan(path: Path) -> None:
+    grey = np.random.default_rng(0).random((5, 64, 64), dtype=np.float32)
+    grey[1, 5, 5] = np.nan
+    tifffile.imwrite(path, grey)
+
+
+def write_mask(path: Path) -> None:
+    mask = np.zeros((5, 64, 64), np.uint8)
+    mask[:, 20:40, 20:40] = 1
+    tifffile.imwrite(path, mask)
+
+
+def write_nothing(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def write_colours(path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), np.uint8)
+    tifffile.imwrite(path, grey, photometric="rgb")
+
+
+def write_truncated(path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (5, 64, 64), np.uint8)
+    tifffile.imwrite(path, grey)
+    path.write_bytes(path.read_bytes()[:9000])
+
+
+def make_empty_folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        write_constant,
+        write_nan,
+        write_mask,
+        write_nothing,
+        write_colours,
+        write_truncated,
+        make_empty_folder,
+        lambda _path: None,
+    ],
+)
+def test_bad_input_ends_with_one_line_and_no_output(
+    run: Command,
+    make: Callable[[Path], None],
+    model_folder: Path,
+    tmp_path: Path,
+    out: Path,
+) -> None:
+    path = tmp_path / "bad.tif"
+    make(path)
+    options = ("--spacing", SPACING, "--model", model_folder, "--out", out)
+    status, said, error = run("segment", path, *options)
+    assert status == 2
+    assert "bad" in error
+    assert len(error.strip().splitlines()) == 1
+    assert not said
+    assert not out.parent.exists()
+
+
+def test_missing_spacing_is_asked_for(
+    run: Command, image_file: Path, model_folder: Path, out: Path
+) -> None:
+    status, _, error = run("segment", image_file, "--model", model_folder, "--out", out)
+    assert status == 2
+    assert "spacing" in error
+    assert not out.exists()
+
+
+def test_corrupt_weights_are_said(
+    run: Command, image_file: Path, model_folder: Path, tmp_path: Path, out: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for path in model_folder.iterdir():
+        content = path.read_bytes()
+        (broken / path.name).write_bytes(content.replace(b"\x3f", b"\x40"))
+    (broken / "model.json").write_bytes((model_folder / "model.json").read_bytes())
+    options = ("--spacing", SPACING, "--model", broken, "--out", out)
+    status, _, error = run("segment", image_file, *options)
+    assert status == 2
+    assert "damaged" in error
+    assert not out.exists()
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    segment: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("napari_mitoseg.outputs.write_table_csv", refuse)
+    status, _, error = segment()
+    assert status == 2
+    assert "No space left on device" in error
+    assert not out.parent.exists()
+
+
+def test_evaluate_prints_every_score(run: Command, tmp_path: Path) -> None:
+    truth = np.zeros((1, 6, 6), np.uint8)
+    truth[0, :2, :2] = 1
+    prediction = np.zeros((1, 6, 6), np.uint8)
+    prediction[0, :2, :3] = 1
+    for name, mask in [("truth.tif", truth), ("prediction.tif", prediction)]:
+        tifffile.imwrite(tmp_path / name, mask)
+    pair = (tmp_path / "prediction.tif", tmp_path / "truth.tif")
+    status, said, _ = run("evaluate", *pair, "--json", "--instances")
+    scores = json.loads(said)
+    assert status == 0
+    assert scores["foreground_iou"] == pytest.approx(4 / 6)
+    assert scores["dice"] == pytest.approx(8 / 10)
+    assert scores["n_predicted"] == scores["n_true"] == 1
+    assert scores["f1@0.5"] == 1
+    assert scores["f1@0.75"] == 0
+    status, said, _ = run("evaluate", *pair)
+    assert status == 0
+    assert "foreground_iou" in said
+    assert "0.6667" in said
+
+
+def test_evaluate_refuses_other_shapes(run: Command, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.eye(4, dtype=np.uint8))
+    tifffile.imwrite(tmp_path / "b.tif", np.eye(5, dtype=np.uint8))
+    status, _, error = run("evaluate", tmp_path / "a.tif", tmp_path / "b.tif")
+    assert status == 2
+    assert "shape" in error
+
+
+def test_models_lists_spacing_licence_scores_and_place(run: Command) -> None:
+    status, said, _ = run("models")
+    assert status == 0
+    for word in ("fast", "spacing", "licence", "weights", "nm", "IoU"):
+        assert word in said
+
+
+def test_the_default_recipe_is_written_out(segment: Command, out: Path) -> None:
+    segment("--augmentation", 4)
+    recipe = Recipe.load(out / "recipe.json")
+    assert recipe.inference.augmentation == 4
+    assert recipe.postprocessing == Recipe().postprocessing
+    assert len(recipe.weights_sha256) == 64
