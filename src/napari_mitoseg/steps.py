@@ -78,9 +78,14 @@ class StepSequence(Params):
 
     steps: Annotated[tuple[SerializeAsAny[NamedStep], ...], SkipValidation] = ()
 
-    def __init__(self, steps: Sequence[NamedStep | Mapping[str, Any]] = ()) -> None:
-        # Here, and not in a validator alone: pydantic would wrap the error.
-        resolved = self._resolved(steps)
+    def __init__(
+        self,
+        steps: Sequence[NamedStep | Mapping[str, Any]] = (),
+        **other: object,
+    ) -> None:
+        # Here, and not in a validator alone: pydantic would wrap the error.  It hands
+        # over a mapping as keywords, so one without "steps" is refused here.
+        resolved = self._resolved(other or steps)
         self.check(resolved)
         BaseModel.__init__(self, steps=resolved)
 
