@@ -54,7 +54,7 @@ class Synthetic(Params):
     """Synthetic stacks with exact truth."""
 
     seeds: tuple[int, ...] = param((), description="One stack for each.")
-    shape: tuple[int, int, int] = param((8, 512, 512), description="Size, ZYX.")
+    shape: tuple[int, int, int] = param((5, 448, 448), description="Size, ZYX.")
     spacing: Spacing = param((40.0, 8.0, 8.0), description="Spacing.", unit="nm")
     weight: float = param(0.1, gt=0, description="How often, all stacks together.")
 
@@ -119,11 +119,11 @@ def make_synthetic(settings: Synthetic, spacing: Spacing) -> list[TrainingStack]
 
     stacks = []
     for seed in settings.seeds:
-        image, labels = synthetic_em(settings.shape, settings.spacing, seed)[:2]
+        image, labels = synthetic_em(settings.shape, settings.spacing, seed)
         stacks.append(
             prepare_stack(
-                np.asarray(image),
-                np.asarray(labels).astype(np.int32),
+                image.read(),
+                labels.astype(np.int32),
                 settings.spacing,
                 spacing,
                 weight=settings.weight / len(settings.seeds),
@@ -242,7 +242,9 @@ def main() -> int:
     network = architectures[card.architecture].from_config(card.config)
     loaded = [read_source(s, arguments.data) for s in configuration.sources]
     used = [one for one in loaded if one.source.name != arguments.leave_out]
-    stacks = [s for one in used for s in cut_stacks(one, one.source.train, card.spacing)]
+    stacks = [
+        s for one in used for s in cut_stacks(one, one.source.train, card.spacing)
+    ]
     stacks += make_synthetic(configuration.synthetic, card.spacing)
     held = [s for one in loaded for s in cut_stacks(one, one.source.test, card.spacing)]
     fitted = train(network, stacks, held, configuration, arguments)

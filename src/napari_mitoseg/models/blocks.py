@@ -1,5 +1,7 @@
 """Layers that several networks share."""
 
+from typing import cast
+
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -123,5 +125,6 @@ def fuse_batch_norm(network: nn.Module) -> None:
         raise RuntimeError(msg)
     for module in network.modules():
         if isinstance(module, ConvNormAct) and not isinstance(module.norm, nn.Identity):
-            module.conv = fuse_conv_bn_eval(module.conv, module.norm)  # type: ignore[type-var]
+            conv, norm = cast(nn.Conv2d, module.conv), cast(nn.BatchNorm2d, module.norm)
+            module.conv = fuse_conv_bn_eval(conv, norm)
             module.norm = nn.Identity()

@@ -1,5 +1,7 @@
 """The default network: a few neighbouring slices in, made for CPUs."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, pixel_shuffle, pixel_unshuffle
 
@@ -55,8 +57,7 @@ class Fast(Network):
         inputs = (self.in_channels * STEM**2, *widths[:-1])
         self.encoder = nn.ModuleList(map(double_conv_2d, inputs, widths))
         self.reduce = nn.ModuleList(
-            conv_2d(deep, fine, kernel=1)
-            for fine, deep in zip(widths, widths[1:], strict=False)
+            conv_2d(deep, fine, kernel=1) for fine, deep in pairwise(widths)
         )
         self.decoder = nn.ModuleList(double_conv_2d(w, w) for w in widths[:-1])
         self.head = nn.Conv2d(widths[0], len(self.outputs) * STEM**2, 1)

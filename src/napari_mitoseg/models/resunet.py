@@ -1,5 +1,6 @@
 """Res-UNet-R and Res-UNet-H, the networks that won the MitoEM challenge."""
 
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -48,13 +49,12 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """Trilinear upsampling in-plane, concatenation, a block; a map or two at the end."""
+    """In-plane trilinear upsampling, concatenation, a block; the maps at the end."""
 
     def __init__(self, widths: tuple[int, ...], n_outputs: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            AnisotropicBlock(fine + deep, fine)
-            for fine, deep in zip(widths, widths[1:], strict=False)
+            AnisotropicBlock(fine + deep, fine) for fine, deep in pairwise(widths)
         )
         self.head = nn.Conv3d(widths[0], n_outputs, 1)
 

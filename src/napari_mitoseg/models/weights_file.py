@@ -1,6 +1,5 @@
 """Weights as safetensors: nothing is unpickled, nothing is executed."""
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -99,7 +98,7 @@ def write_files(folder: Path, contents: dict[str, bytes]) -> None:
             for name, content in contents.items():
                 (Path(draft) / name).write_bytes(content)
             for name in contents:
-                os.replace(Path(draft) / name, folder / name)
+                (Path(draft) / name).replace(folder / name)
     except OSError as error:
         msg = f"The model cannot be written to {folder} ({error}). Choose another."
         raise WriteError(msg) from error

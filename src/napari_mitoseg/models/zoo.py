@@ -312,8 +312,9 @@ def _read_weights(path: Path, checksum: str) -> bytes:
     found = hashlib.sha256(content).hexdigest()
     if found != checksum:
         msg = (
-            f"{path} is damaged or belongs to another model: its sha256 is {found}, its "
-            f"card says {checksum or 'nothing'}. Restore it or train the model again."
+            f"{path} is damaged or belongs to another model: its sha256 is {found}, "
+            f"its card says {checksum or 'nothing'}. Restore it or train the model "
+            "again."
         )
         raise WeightsError(msg)
     return content

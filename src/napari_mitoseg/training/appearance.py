@@ -28,7 +28,9 @@ class AppearanceSettings(Params):
     local: float = param(0.25, ge=0, le=1, description="Local contrast equalised.")
     defocus: float = param(0.3, ge=0, le=1, description="Blur.")
     coarse: float = param(0.25, ge=0, le=1, description="Sampled down and up again.")
-    noise: float = param(0.5, ge=0, le=1, description="Gaussian, Poisson, smooth noise.")
+    noise: float = param(
+        0.5, ge=0, le=1, description="Gaussian, Poisson, smooth noise."
+    )
     stripes: float = param(0.1, ge=0, le=1, description="Curtains along one axis.")
     cutout: float = param(0.15, ge=0, le=1, description="Rectangles painted over.")
 
@@ -181,9 +183,10 @@ def cut_out(image: Tensor, generator: torch.Generator) -> Tensor:
     n = len(image)
     y = torch.arange(height, device=image.device)[None] / height
     x = torch.arange(width, device=image.device)[None] / width
-    box = [uniform(n, *limits, generator)[:, None] for limits in ((0, 1), (0.02, 0.12)) * 2]
-    rows = (y - box[0]).abs() < box[1]
-    columns = (x - box[2]).abs() < box[3]
+    middle_y, middle_x = uniform(2 * n, 0, 1, generator).view(2, n, 1)
+    half_y, half_x = uniform(2 * n, 0.02, 0.12, generator).view(2, n, 1)
+    rows = (y - middle_y).abs() < half_y
+    columns = (x - middle_x).abs() < half_x
     inside = (rows[:, :, None] & columns[:, None])[:, None]
     return torch.where(inside, _wide(uniform(n, -1.5, 1.5, generator)), image)
 
@@ -211,7 +214,9 @@ def blur_coarse(image: Tensor, factor: int) -> Tensor:
 def _stain(image: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
     """Make mitochondria lighter or darker, with soft edges."""
     middle = labels.shape[1] // 2
-    inside = (labels if labels.shape[1] == image.shape[1] else labels[:, middle, None]) > 0
+    inside = (
+        labels if labels.shape[1] == image.shape[1] else labels[:, middle, None]
+    ) > 0
     soft = blur_box(inside.float(), 5)
     return image + soft * _wide(uniform(len(image), -0.7, 0.9, generator))
 

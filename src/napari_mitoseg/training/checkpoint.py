@@ -1,6 +1,5 @@
 """The state of a training run on disk, to go on from after an interruption."""
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         torch.save(state, draft)
-        os.replace(draft, folder / CHECKPOINT_FILE)
+        draft.replace(folder / CHECKPOINT_FILE)
     except (OSError, RuntimeError) as error:
         draft.unlink(missing_ok=True)
         msg = f"The checkpoint cannot be written to {folder} ({error})."

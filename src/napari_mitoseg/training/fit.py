@@ -109,7 +109,9 @@ def fit(
     the step alone, so a resumed run makes the steps that an uninterrupted one does.
     """
     _check(network, stacks, settings)
-    run = _Run(network, stacks, settings, card, folder, validation, torch.device(device))
+    run = _Run(
+        network, stacks, settings, card, folder, validation, torch.device(device)
+    )
     if resume:
         run.restore()
     try:
@@ -143,8 +145,10 @@ class _Run:
             folder,
             device,
         )
-        layout = torch.channels_last if network.dimensions == 2 else torch.preserve_format
-        self.network = network.to(device=device, memory_format=layout).train()
+        self.network = network.to(device).train()
+        if network.dimensions == 2:
+            # The stubs of torch lack this overload.
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network)
         self.stacks = [stack.to(device) for stack in stacks]
         self.validation = [stack.to(device) for stack in validation]
@@ -173,12 +177,16 @@ class _Run:
             self.network, self.stacks, self.settings, self.n_steps, self.device
         )
         with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=_is_half(self.settings, self.device)
+            self.device.type,
+            torch.bfloat16,
+            enabled=_is_half(self.settings, self.device),
         ):
             logits = self.network(image)
         loss = self.loss(logits.float().view_as(target), target, known)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * _rate(self.done(), self.settings)
+            group["lr"] = self.settings.learning_rate * _rate(
+                self.done(), self.settings
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)

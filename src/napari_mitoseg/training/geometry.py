@@ -78,14 +78,14 @@ def deform(
         image = _drop_sections(image, settings.missing_chance, generator)
     shifts = _shifts(image, labels.shape[1], settings, generator)
     half = (image.shape[-1] - 1) / 2
-    warped = _sample(image, (grid[:, None] + shifts[:, :, None, None]) / half, "bilinear")
+    warped = _sample(
+        image, (grid[:, None] + shifts[:, :, None, None]) / half, "bilinear"
+    )
     plain = grid[:, None].expand(-1, labels.shape[1], -1, -1, -1)
     return warped, _sample(labels, plain / half, "nearest")
 
 
-def uniform(
-    count: int, low: float, high: float, generator: torch.Generator
-) -> Tensor:
+def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     """Draw `count` numbers between `low` and `high` on the generator's device."""
     drawn = torch.rand(count, generator=generator, device=generator.device)
     return low + (high - low) * drawn
@@ -94,7 +94,7 @@ def uniform(
 def _grid(
     count: int, size: int, settings: GeometrySettings, generator: torch.Generator
 ) -> Tensor:
-    """Return where to sample, in pixels from the middle: (B, size, size, 2), x first."""
+    """Return where to sample, pixels from the middle: (B, size, size, 2), x first."""
     axis = torch.arange(size, device=generator.device) - (size - 1) / 2
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     matrix = _matrices(count, settings, generator)

@@ -117,7 +117,10 @@ def prepare_stack(
     )
     planes = [normalize_slice(plane) for plane in image]
     resized = interpolate(
-        torch.from_numpy(np.stack(planes))[:, None], size, mode="bilinear", antialias=True
+        torch.from_numpy(np.stack(planes))[:, None],
+        size,
+        mode="bilinear",
+        antialias=True,
     )
     numbers = torch.from_numpy(labels.astype(np.float64))[:, None]
     nearest = interpolate(numbers, size, mode="nearest-exact")

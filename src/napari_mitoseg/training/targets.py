@@ -19,7 +19,7 @@ WINDOW = 5
 
 
 def label_instances(mask: NDArray[Any]) -> NDArray[np.int32]:
-    """Number the connected components of a mask.
+    """Give each connected component of a mask a number.
 
     Parameters
     ----------

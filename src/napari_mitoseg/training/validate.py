@@ -80,4 +80,6 @@ def _logits(network: Network, image: Tensor) -> Tensor:
     extra = [-n % d for n, d in zip(sizes, divisors, strict=True)]
     sides = [side for e in reversed(extra) for side in (0, e)]
     logits: Tensor = network(pad(image, sides, mode="replicate"))
-    return logits[(..., *(slice(n) for n in sizes))]
+    for axis, size in enumerate(sizes, start=2):
+        logits = logits.narrow(axis, 0, size)
+    return logits
