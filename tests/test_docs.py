@@ -44,6 +44,6 @@ def commands():
                     yield pytest.param(line, id=f"{page_id(page)}: {line}")
 
 
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", list(commands()))
 def test_commands_in_the_docs_exist(line):
     app.parse_args(shlex.split(line)[1:], exit_on_error=False, print_error=False)
