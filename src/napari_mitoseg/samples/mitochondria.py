@@ -22,13 +22,15 @@ PATH_STEP = 60.0  # nm between points of an axis
 WOBBLE = 25.0  # nm by which an axis strays from the neurite's
 THICKENING = 0.1  # relative change of the radius along the axis
 MEMBRANE_GAP = 22.0  # nm between a mitochondrion and the cell membrane
+ROUNDING = 22.0  # nm: radius of the sharpest edges
+ROUNDED = (-50.0, 80.0)  # nm: depths that take part in the rounding
 ROUGHNESS = 9.0  # nm by which the surface strays from a tube's
 MIN_RADIUS = 90.0  # nm; thinner neurites have none
-MIN_VOLUME = 0.004  # µm³ shown in the stack
-MIN_AREA = 0.008  # µm² a slice, for a stack of few slices
+MIN_VOLUME = 0.006  # µm³ shown in the stack
+MIN_AREA = 0.012  # µm² a slice, for a stack of few slices
 MAX_TRIES = 3000
-MANY_FAILURES = 80
-WHOLE = 0.8  # a mitochondrion that loses more to its neighbours is dropped
+MANY_FAILURES = 200
+WHOLE = 0.6  # a tube that loses more to membranes and neighbours is dropped
 NEIGHBOUR_GAP = 28.0  # nm between two organelles, in the plane of the section
 TOUCHING = np.ones((3, 3, 3), bool)
 
@@ -92,16 +94,23 @@ def _place_one(scene: Scene, rng: np.random.Generator) -> Mitochondrion | None:
     evaluated = tube_depth(scene.grid, _draw_tube(scene, sphere, rng))
     if evaluated is None:
         return None
-    box, depth = evaluated
-    depth = depth + np.float32(ROUGHNESS) * scene.coarse[box]
-    depth = inside_cell(scene, box, depth, cell, MEMBRANE_GAP)
-    free = (depth > 0) & ~scene.taken[box]
-    mask = _largest_piece(free)
-    if mask.sum() < max(_least_voxels(scene, mask), WHOLE * (depth > 0).sum()):
+    box, tube = evaluated
+    depth = _settled(scene, box, tube, cell)
+    mask = _largest_piece((depth > 0) & ~scene.taken[box])
+    if mask.sum() < max(_least_voxels(scene, mask), WHOLE * (tube > 0).sum()):
         return None
     scene.taken[box] |= _surroundings(scene, mask)
     near = ndimage.binary_dilation(mask, TOUCHING)
     return Mitochondrion(box, np.where(near, depth, np.float32(-RIM_OFF)), mask)
+
+
+def _settled(scene: Scene, box: Box, tube: Floats, cell: int) -> Floats:
+    """Roughen a tube, fit it into its neurite and round the corners of that."""
+    rough = tube + np.float32(ROUGHNESS) * scene.coarse[box]
+    depth = inside_cell(scene, box, rough, cell, MEMBRANE_GAP)
+    sigma = [ROUNDING / s for s in scene.grid.spacing]
+    shallow: Floats = np.clip(depth, *ROUNDED).astype(np.float32)
+    return np.asarray(ndimage.gaussian_filter(shallow, sigma, truncate=2))
 
 
 def _surroundings(scene: Scene, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

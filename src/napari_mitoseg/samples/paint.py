@@ -14,6 +14,7 @@ RIBOSOME = 1.5  # a granule this many standard deviations high is a ribosome
 CRISTA_PERIOD = (42.0, 65.0)  # nm
 CRISTA_DEPTH = 22.0  # nm below the surface where cristae start
 OUTER_MEMBRANE = 9.0  # nm: the pair of membranes around a mitochondrion
+LEAST_CONTRAST = 30.0  # grey levels between a mitochondrion and its cytoplasm
 CHROMATIN = 30.0  # grey levels
 THIN = 220.0  # nm: radius of the neurites that are dark most often
 MYELIN_PERIOD = 17.0  # nm
@@ -135,6 +136,7 @@ def paint_mitochondrion(
     """
     look, box = scene.look, one.box
     level = look.matrix + look.matrix_spread * rng.standard_normal()
+    level = min(level, float(image[box][one.mask].mean()) - LEAST_CONTRAST)
     inside = level + 0.8 * look.granules * texture[box]
     inside += look.matrix_spread * (0.5 * scene.fine[box] + 0.4 * scene.coarse[box])
     inside += look.cristae * _cristae(scene, box, one.depth, rng)

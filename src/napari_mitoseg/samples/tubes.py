@@ -62,7 +62,9 @@ def tube_depth(grid: Grid, tube: Tube) -> tuple[Box, Floats] | None:
     reach = tube.radii.max(axis=1, keepdims=True) + RIM
     low = np.minimum(tube.starts, tube.stops) - reach
     high = np.maximum(tube.starts, tube.stops) + reach
-    box = grid.box(low.min(axis=0), high.max(axis=0))
+    # One more voxel all around, so that what touches the tube is seen too.
+    step = np.array(grid.spacing)
+    box = grid.box(low.min(axis=0) - step, high.max(axis=0) + step)
     if box is None:
         return None
     depth = np.full([s.stop - s.start for s in box], OUTSIDE, np.float32)
