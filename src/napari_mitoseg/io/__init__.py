@@ -1,0 +1,41 @@
+"""Reading EM stacks and labels, and writing results.
+
+`read_volume`, `read_labels`, `check_image`, `write_labels_tiff`, `write_result_zarr`
+and `staged` are loaded when first used: zarr alone takes a quarter of a second.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_mitoseg.io.atomic import staged
+    from napari_mitoseg.io.checks import check_image
+    from napari_mitoseg.io.ome_zarr import write_result_zarr
+    from napari_mitoseg.io.read import read_labels, read_volume
+    from napari_mitoseg.io.tiff import write_labels_tiff
+
+__all__ = [
+    "check_image",
+    "read_labels",
+    "read_volume",
+    "staged",
+    "write_labels_tiff",
+    "write_result_zarr",
+]
+
+_HOMES = {
+    "check_image": "checks",
+    "read_labels": "read",
+    "read_volume": "read",
+    "staged": "atomic",
+    "write_labels_tiff": "tiff",
+    "write_result_zarr": "ome_zarr",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,112 @@
+"""Sizes and types that are accepted, and those that point to a mistake."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitoseg.errors import ReadError
+from napari_mitoseg.io.planes import PlaneStack
+
+LARGEST_PLANE = 2**34
+"""Pixels; a slice of 131 072 × 131 072 is beyond any microscope in use."""
+
+IMAGE_TYPES = ("uint8", "uint16", "int16", "float32")
+
+
+def check_plane_size(size: Sequence[int], name: str) -> None:
+    """Refuse a slice too large to be real.
+
+    Parameters
+    ----------
+    size : sequence of int
+        Rows and columns.
+    name : str
+        Name of the file for the message.
+
+    Raises
+    ------
+    ReadError
+        If it has more than 2³⁴ pixels.
+    """
+    if math.prod(size) > LARGEST_PLANE:
+        msg = (
+            f"{name} claims slices of {size[0]} × {size[1]} pixels; at most "
+            f"{LARGEST_PLANE:,} pixels a slice are read. Its header is damaged, or it "
+            "has to be cut into smaller stacks."
+        )
+        raise ReadError(msg)
+
+
+def as_image(stack: PlaneStack, path: Path) -> PlaneStack:
+    """Check that the values of a stack are of a greyscale type.
+
+    Parameters
+    ----------
+    stack : PlaneStack
+        What a file holds.
+    path : Path
+        The file, for the message.
+
+    Returns
+    -------
+    PlaneStack
+        The same, or float32 where the file has float16 or float64.
+
+    Raises
+    ------
+    ReadError
+        For every other type; masks and labels usually have one of them.
+    """
+    if stack.dtype.name in IMAGE_TYPES:
+        return stack
+    if stack.dtype.kind == "f":
+        return _as_float32(stack)
+    msg = (
+        f"{path.name} holds {stack.dtype.name} values; images of "
+        f"{', '.join(IMAGE_TYPES)} are read. If it is a mask or labels, choose the EM "
+        "image instead; otherwise convert it, in Fiji under Image > Type."
+    )
+    raise ReadError(msg)
+
+
+def as_labels(stack: PlaneStack, path: Path) -> PlaneStack:
+    """Check that the values of a stack are whole numbers.
+
+    Parameters
+    ----------
+    stack : PlaneStack
+        What a file holds.
+    path : Path
+        The file, for the message.
+
+    Returns
+    -------
+    PlaneStack
+        The same; uint8 where the file has single bits.
+
+    Raises
+    ------
+    ReadError
+        If the values are not whole numbers.
+    """
+    if stack.dtype.kind in "iu":
+        return stack
+    if stack.dtype.kind == "b":
+        return PlaneStack(stack.shape, np.uint8, lambda z, y, x: stack[z, y, x])
+    msg = (
+        f"{path.name} holds {stack.dtype.name} values; labels are whole numbers (for "
+        "example uint8 or uint32). Choose the label file, or save it as integers."
+    )
+    raise ReadError(msg)
+
+
+def _as_float32(stack: PlaneStack) -> PlaneStack:
+    def read(z: int, y: slice, x: slice) -> NDArray[np.float32]:
+        # Beyond float32 lies infinity, which the content check reports.
+        with np.errstate(over="ignore"):
+            return stack[z, y, x].astype(np.float32)
+
+    return PlaneStack(stack.shape, np.float32, read)
