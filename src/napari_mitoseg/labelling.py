@@ -152,9 +152,25 @@ def find_boxes(labels: Labels, wanted: Sequence[int]) -> dict[int, Index]:
         for label in wanted:
             part = found[label - 1]
             if part is not None:
-                box = _moved(part, slab)
+                box = offset_box(part, slab)
                 boxes[label] = _around(boxes.get(label, box), box)
     return boxes
+
+
+def offset_box(box: Index, outer: Index) -> Index:
+    """Move a box from the coordinates inside another box to those around it.
+
+    Examples
+    --------
+    >>> inner, outer = (slice(1, 3),) * 3, (slice(10, 20),) * 3
+    >>> offset_box(inner, outer)[0]
+    slice(11, 13, None)
+    """
+    z, y, x = (
+        slice(b.start + o.start, b.stop + o.start)
+        for b, o in zip(box, outer, strict=True)
+    )
+    return z, y, x
 
 
 def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, int]:
@@ -254,15 +270,6 @@ def unique_pairs(first: Array, second: Array) -> NDArray[np.int64]:
     key = np.unique(key[starts_run])
     low = np.uint64(0xFFFFFFFF)
     return np.stack([key >> np.uint64(32), key & low]).astype(np.int64)
-
-
-def _moved(box: Index, slab: Index) -> Index:
-    """Move a box from the coordinates of a slab to those of the volume."""
-    z, y, x = (
-        slice(b.start + s.start, b.stop + s.start)
-        for b, s in zip(box, slab, strict=True)
-    )
-    return z, y, x
 
 
 def _around(first: Index, second: Index) -> Index:

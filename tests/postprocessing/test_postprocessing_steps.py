@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_mitoseg import labelling
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.postprocessing import (
@@ -22,7 +21,7 @@ from napari_mitoseg.postprocessing import (
     watershed,
 )
 from napari_mitoseg.postprocessing.median_z import median_z
-from napari_mitoseg.postprocessing.watershed import flood, flood_by_slabs
+from napari_mitoseg.postprocessing.watershed import flood
 
 SPACING = (50.0, 10.0, 10.0)
 
@@ -127,33 +126,21 @@ def test_equal_voxels_go_to_the_nearer_seed():
     assert row(run([*SEEDED, SeededWatershed()], semantic)) == [1, 1, 1, 2, 2, 2]
 
 
-def test_watershed_by_parts_equals_flooding_the_whole(monkeypatch):
+@pytest.mark.parametrize(("connectivity", "reach"), [(6, 1), (18, 2), (26, 3)])
+def test_watershed_by_parts_equals_flooding_the_whole(connectivity, reach):
     rng = np.random.default_rng(3)
     coarse = rng.integers(0, 256, (5, 8, 8)).astype(np.uint8)
     semantic = coarse.repeat(2, 0).repeat(4, 1).repeat(4, 2)
     semantic = np.maximum(semantic, 3) - rng.integers(0, 3, semantic.shape, np.uint8)
-    result = run([*SEEDED, SeededWatershed(unseeded="drop")], semantic)
+    step = SeededWatershed(unseeded="drop", connectivity=connectivity)
+    result = run([*SEEDED, step], semantic)
     markers = run(SEEDED, semantic).labels
-    whole = flood(255 - semantic, markers, semantic > 127, 3)
+    whole = flood(255 - semantic, markers, semantic > 127, reach)
     assert markers.max() > 5
     np.testing.assert_array_equal(result.labels, whole)
 
 
 def test_large_parts_are_flooded_slab_by_slab(monkeypatch):
-    monkeypatch.setattr(watershed, "_BOX_VOXELS", 64)
-    rng = np.random.default_rng(5)
-    inside = rng.random((12, 8, 8)) < 0.7
-    inside = labelling.label_components(inside, 6)[0] == 1
-    markers = np.zeros(inside.shape, np.uint32)
-    first, last = np.argwhere(inside)[0], np.argwhere(inside)[-1]
-    markers[tuple(first)], markers[tuple(last)] = 1, 2
-    height = rng.integers(0, 255, inside.shape).astype(np.uint8)
-    labels = flood_by_slabs(height, markers, inside, 1)
-    np.testing.assert_array_equal(labels > 0, inside)
-    assert {1, 2} == set(np.unique(labels[inside]))
-
-
-def test_box_limit_is_used(monkeypatch):
     semantic = np.full((6, 8, 8), 200, np.uint8)
     semantic[0, 0, 0] = semantic[5, 7, 7] = 255
     expected = run([*SEEDED, SeededWatershed()], semantic).labels
@@ -161,6 +148,18 @@ def test_box_limit_is_used(monkeypatch):
     labels = run([*SEEDED, SeededWatershed()], semantic).labels
     assert (labels > 0).all()
     assert set(np.unique(labels)) == set(np.unique(expected)) == {1, 2}
+
+
+def test_a_seed_in_the_last_slab_floods_back_to_the_first(monkeypatch):
+    monkeypatch.setattr(watershed, "_BOX_VOXELS", 32)
+    semantic = np.zeros((9, 4, 4), np.uint8)
+    semantic[:, 0, 0] = semantic[:, 0, 3] = semantic[0, 0, :] = 200
+    semantic[8, 0, 0] = semantic[8, 0, 3] = 255
+    labels = run([*SEEDED, SeededWatershed()], semantic).labels
+    assert (labels[:, 0, 0] == labels[8, 0, 0]).all()
+    assert (labels[:, 0, 3] == labels[8, 0, 3]).all()
+    assert labels[8, 0, 0] != labels[8, 0, 3]
+    assert (labels[0, 0, :] > 0).all()
 
 
 RING = [[0] * 5, [0, 9, 9, 9, 0], [0, 9, 0, 9, 0], [0, 9, 9, 9, 0], [0] * 5]

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
+from scipy.ndimage import find_objects
 from skimage.segmentation import watershed
 
 from napari_mitoseg.labelling import (
@@ -16,6 +17,7 @@ from napari_mitoseg.labelling import (
     iter_slabs,
     label_components,
     look_up,
+    offset_box,
     unique_pairs,
 )
 from napari_mitoseg.maps import FULL, ProbabilityMaps
@@ -26,7 +28,7 @@ from napari_mitoseg.postprocessing.step import Step, steps
 from napari_mitoseg.volume import Array
 
 _REACH: dict[int, int] = {6: 1, 18: 2, 26: 3}
-_BOX_VOXELS = 1 << 24
+_BOX_VOXELS = 1 << 23
 
 
 class Unseeded(StrEnum):
@@ -43,12 +45,14 @@ class SeededWatershed(Step):
     Notes
     -----
     The parts of the semantic mask with one seed take its label, by lookup. Only parts
-    with two seeds or more are flooded, each in its own box: lowest first in the larger
-    of 255 − semantic and boundary probability (both × 255), so that seeds meet on the
-    ridge between two mitochondria. Of equal voxels the one reached first is flooded
-    first, which on a plateau is the one nearest to its seed in steps; then the one
-    reached from the lower index. Parts whose box exceeds 16 million voxels are
-    flooded slab by slab along z, forth and back, to bound the memory.
+    with two seeds or more are flooded, each in its own box, from the rims of their
+    seeds: lowest first in the larger of 255 − semantic and boundary probability (both
+    × 255), so that seeds meet on the ridge between two mitochondria. Of equal voxels
+    the one reached first is flooded first, which on a plateau is the one nearest to its
+    seed in steps; then the one reached from the lower index. Where such a box exceeds
+    8 million voxels it is flooded slab by slab along z, up and down until all is
+    reached, to bound the memory; where seeds of different slabs meet, the line between
+    them may then differ.
 
     A part without a seed is an object the network was never sure of. By default it is
     kept: seeds ask for high probabilities, and a network that is more careful than the
@@ -81,7 +85,7 @@ class SeededWatershed(Step):
         table = self._table(n_in_part, part, seed, n_seeds)
         crowded = np.flatnonzero(n_in_part > 1).tolist()
         if crowded:
-            self._flood_parts(state.maps, grown, seeds, crowded)
+            _flood_parts(state.maps, grown, seeds, crowded, _REACH[self.connectivity])
         look_up(np.concatenate([table, np.arange(1, n_seeds + 1)]), grown, grown)
         semantic = mask
         if self.unseeded is Unseeded.DROP:
@@ -97,26 +101,6 @@ class SeededWatershed(Step):
             empty = np.flatnonzero(n_in_part == 0)[1:]
             table[empty] = n + 1 + np.arange(empty.size)
         return table
-
-    def _flood_parts(
-        self, maps: ProbabilityMaps, grown: Labels, seeds: Labels, crowded: list[int]
-    ) -> None:
-        """Write the labels of flooded parts into `grown`, above all part numbers."""
-        n_parts = np.uint32(grown.max())
-        for number, box in find_boxes(grown, crowded).items():
-            inside = grown[box] == number
-            markers = np.where(inside, seeds[box], 0)
-            flooded = self._flood(maps, box, markers, inside)
-            grown[box][inside] = np.where(flooded > 0, flooded + n_parts, 0)[inside]
-
-    def _flood(
-        self, maps: ProbabilityMaps, box: Index, markers: Labels, inside: Mask
-    ) -> Labels:
-        height = _landscape(maps, box)
-        reach = _REACH[self.connectivity]
-        if inside.size <= _BOX_VOXELS:
-            return flood(height, markers, inside, reach)
-        return flood_by_slabs(height, markers, inside, reach)
 
 
 def flood(height: Array, markers: Labels, inside: Mask, reach: int) -> Labels:
@@ -143,23 +127,77 @@ def flood(height: Array, markers: Labels, inside: Mask, reach: int) -> Labels:
     return found.astype(np.uint32)
 
 
-def flood_by_slabs(height: Array, markers: Labels, inside: Mask, reach: int) -> Labels:
-    """Flood like `flood`, one slab after the other, with bounded memory.
+def _flood_parts(
+    maps: ProbabilityMaps,
+    grown: Labels,
+    seeds: Labels,
+    crowded: list[int],
+    reach: int,
+) -> None:
+    """Write the labels of flooded parts into `grown`, above all part numbers."""
+    boxes = find_boxes(grown, crowded)
+    n_parts = np.uint32(grown.max())
+    _plant(grown, seeds, crowded, n_parts)
+    for number, box in boxes.items():
+        shape = [cut.stop - cut.start for cut in box]
+        slabs = iter_slabs(shape, overlap=1, voxels=_BOX_VOXELS)
+        pieces = [offset_box(slab, box) for slab in slabs]
+        while sum(_flood_piece(maps, grown, p, number, n_parts, reach) for p in pieces):
+            pieces.reverse()
 
-    Notes
-    -----
-    Each slab starts from its own markers and from what its neighbour has become, up
-    and down through the slabs until nothing is left that can be reached. Where seeds
-    of different slabs meet, the line between them may differ from `flood`'s.
-    """
-    labels = markers.copy()
-    slabs = list(iter_slabs(inside.shape, overlap=1, voxels=_BOX_VOXELS))
-    while True:
-        before = np.count_nonzero(labels)
-        for slab in (*slabs, *reversed(slabs)):
-            labels[slab] = flood(height[slab], labels[slab], inside[slab], reach)
-        if np.count_nonzero(labels) == before:
-            return labels
+
+def _plant(
+    grown: Labels, seeds: Labels, crowded: list[int], n_parts: np.uint32
+) -> None:
+    """Write the seeds of crowded parts into `grown`, above all part numbers."""
+    is_crowded = np.zeros(int(n_parts) + 1, bool)
+    is_crowded[crowded] = True
+    for slab in iter_slabs(grown.shape):
+        planted = (seeds[slab] > 0) & is_crowded[grown[slab]]
+        grown[slab][planted] = seeds[slab][planted] + n_parts
+
+
+def _flood_piece(
+    maps: ProbabilityMaps,
+    grown: Labels,
+    piece: Index,
+    number: int,
+    n_parts: np.uint32,
+    reach: int,
+) -> int:
+    """Flood what is free of a part within a box; return how many voxels that was."""
+    free_box = find_objects((grown[piece] == number).view(np.uint8))
+    if not free_box:
+        return 0
+    box = _wider(offset_box(free_box[0], piece), piece)
+    values = grown[box]
+    free = values == number
+    rim = _dilated(free) & (values > n_parts)
+    markers = np.where(rim, values - n_parts, 0)
+    flooded = flood(_landscape(maps, box), markers, free | rim, reach)
+    reached = free & (flooded > 0)
+    values[reached] = flooded[reached] + n_parts
+    return int(np.count_nonzero(reached))
+
+
+def _wider(box: Index, limit: Index) -> Index:
+    """Return the box with one voxel more on each side, within a limit."""
+    z, y, x = (
+        slice(max(b.start - 1, o.start), min(b.stop + 1, o.stop))
+        for b, o in zip(box, limit, strict=True)
+    )
+    return z, y, x
+
+
+def _dilated(mask: Mask) -> Mask:
+    """Return the mask with all 26 neighbours."""
+    for axis in range(3):
+        line = np.moveaxis(mask, axis, 0)
+        wider = line.copy()
+        wider[1:] |= line[:-1]
+        wider[:-1] |= line[1:]
+        mask = np.moveaxis(wider, 0, axis)
+    return mask
 
 
 def _landscape(maps: ProbabilityMaps, box: Index) -> Array:
