@@ -107,12 +107,13 @@ def network_part(name: str, network: type[Network]) -> str:
 
 def command_line_page() -> str:
     """Describe every command, in the words of ``--help``."""
-    text: str = app.generate_docs(output_format="markdown", generate_toc=False)
+    text: str = app.generate_docs(output_format="markdown")
     about = (
         "Exit status 0: everything asked for was written. Status 2: the input is not "
         "fit, and one line says what was given, what is allowed and what to do."
     )
-    body = text.split("\n", 1)[1]  # Without the heading: the page has its own.
+    # Without its heading and contents: the page has its own, and a list of commands.
+    body = text[text.index("**Commands**") :]
     return page("Command line", about, [body.strip()])
 
 
