@@ -234,7 +234,7 @@ def test_a_missing_path():
 def test_not_an_image(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"" if "empty" in name else b"Dear diary")
-    with pytest.raises(ReadError, match="is no (image|TIFF)"):
+    with pytest.raises(ReadError, match=r"is no (image|TIFF)"):
         read_volume(path)
 
 
@@ -271,8 +271,7 @@ def test_cut_anywhere_a_file_is_refused_or_whole(tif, options):
         tif.write_bytes(data[:end])
         try:
             np.testing.assert_array_equal(read_volume(tif).read(), STACK)
-        except ReadError as error:
-            assert "\n" not in str(error)
+        except ReadError:
             n_refused += 1
     assert n_refused >= len(cuts) - 1
 
@@ -360,9 +359,10 @@ def test_many_threads_read_at_once(tif):
     wrong = []
 
     def read(seed):
-        for z in np.random.default_rng(seed).integers(0, 5, 40):
-            if not np.array_equal(volume.read_slice(z), STACK[z]):
-                wrong.append(z)
+        order = np.random.default_rng(seed).integers(0, 5, 40)
+        wrong.extend(
+            z for z in order if not np.array_equal(volume.read_slice(z), STACK[z])
+        )
 
     threads = [threading.Thread(target=read, args=(i,)) for i in range(8)]
     for thread in threads:
@@ -375,12 +375,10 @@ def test_many_threads_read_at_once(tif):
 def test_a_hyperstack_beyond_4_gib(tif):
     # ImageJ writes one page and the other planes behind it; a sparse file has the
     # size without the bytes.
-    n, height, width = 5, 32768, 32768
-    one = np.zeros((height, width), np.uint8)
-    one[5, 7] = 3
+    n, height, width = 70, 8192, 8192
     description = f"ImageJ=1.54f\nimages={n}\nslices={n}\nunit=nm\nspacing=2.0\n"
     options = {"description": description, "metadata": None, "resolution": (0.5, 0.5)}
-    write(tif, one[:64], **options)
+    write(tif, np.zeros((64, width), np.uint8), **options)
     with tifffile.TiffFile(tif, mode="r+") as file:
         first = file.pages.first
         start = first.dataoffsets[0]
@@ -389,13 +387,14 @@ def test_a_hyperstack_beyond_4_gib(tif):
         first.tags["StripByteCounts"].overwrite(height * width, dtype="I")
     with tif.open("r+b") as handle:
         handle.truncate(start + n * height * width)
-        handle.seek(start + 4 * height * width + 2 * width + 9)
-        handle.write(b"\7")
+        for z, y, x, value in [(0, 5, 7, b"\3"), (n - 1, 8190, 9, b"\7")]:
+            handle.seek(start + (z * height + y) * width + x)
+            handle.write(value)
     volume = read_volume(tif)
     assert volume.shape == (n, height, width)
     assert volume.spacing == (2.0, 2.0, 2.0)
     assert volume.data[0, 5, 7] == 3
-    assert volume.data[4, 2, 9] == 7
+    assert np.flatnonzero(volume.data[n - 1, 8000:]).tolist() == [190 * width + 9]
 
 
 # ------------------------------------------------------------------ labels

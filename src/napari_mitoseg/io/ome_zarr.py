@@ -17,6 +17,7 @@ from zarr.core.common import JSON
 from napari_mitoseg.errors import ReadError, ShapeError
 from napari_mitoseg.io.atomic import staged
 from napari_mitoseg.io.axes import pick_axes
+from napari_mitoseg.io.blosc import CheckedArray
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import check_axes, stored, stored_type
 from napari_mitoseg.io.limits import check_plane_size
@@ -236,7 +237,7 @@ def _lazy(
         raise ShapeError(msg)
     picks = pick_axes(axes, array.shape, channel=channel, time=time, name=path.name)
     check_plane_size(array.shape[-2:], path.name)
-    reader = SlabReader(array, picks)
+    reader = SlabReader(CheckedArray(array), picks)
 
     def read(z: int, rows: slice, columns: slice) -> Array:
         with reading(path, f"slice {z} of "):

@@ -99,7 +99,7 @@ def grid_of(page: tifffile.TiffPage, sample: int, *, virtual: bool) -> Grid:
     """
     size = page.imagelength, page.imagewidth
     if virtual:
-        return Grid(size, size, sample, _raw_decoder(page))
+        return Grid(size, (_block(page), size[1]), sample, _raw_decoder(page))
     rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, size[0])
     columns = page.tilewidth if page.is_tiled else size[1]
     return Grid(size, (rows, columns), sample, page.decode)
@@ -170,7 +170,10 @@ def virtual_planes(page: tifffile.TiffPage, n_planes: int) -> list[Plane]:
     first, size = page.dataoffsets[0], page.nbytes // page.shaped[0]
     last = first + n_planes * size
     _check_inside(last, handle.size, path.name)
-    return [Plane(path, (at,), (size,), {}) for at in range(first, last, size)]
+    step = size // page.imagelength * _block(page)
+    counts = [min(step, size - at) for at in range(0, size, step)]
+    starts = range(first, last, size)
+    return [Plane(path, range(at, at + size, step), counts, {}) for at in starts]
 
 
 def check_chain(file: tifffile.TiffFile) -> None:
@@ -249,12 +252,19 @@ def _touched(part: slice, size: int) -> range:
     return range(part.start // size, math.ceil(part.stop / size))
 
 
+def _block(page: tifffile.TiffPage) -> int:
+    """Choose how many rows of uncompressed data to read at least: about a MiB."""
+    row = page.nbytes // (page.shaped[0] * page.imagelength)
+    return max(1, min(page.imagelength, 2**20 // row))
+
+
 def _raw_decoder(page: tifffile.TiffPage) -> Decoder:
     dtype = np.dtype(page.parent.byteorder + np.dtype(page.dtype).char)
-    shape = page.shaped[1:]
+    block, (width, samples) = _block(page), page.shaped[3:]
 
     def decode(data: bytes, index: int, **_: object) -> tuple[Array, Any, Any]:
-        return np.frombuffer(data, dtype).reshape(shape), (index, 0, 0, 0, 0), shape
+        values = np.frombuffer(data, dtype).reshape(1, -1, width, samples)
+        return values, (0, 0, index * block, 0, 0), values.shape
 
     return decode
 
