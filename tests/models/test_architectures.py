@@ -36,7 +36,9 @@ def build(name: str) -> Network:
 def image_for(network: Network, multiples: tuple[int, int, int], n: int = 1) -> Tensor:
     """Return noise of a legal size."""
     z, y, x = (k * d for k, d in zip(multiples, network.divisor, strict=True))
-    size = (n, 1, z, y, x) if network.dimensions == 3 else (n, network.in_channels, y, x)
+    size = (
+        (n, 1, z, y, x) if network.dimensions == 3 else (n, network.in_channels, y, x)
+    )
     return torch.randn(size, generator=torch.Generator().manual_seed(1))
 
 

@@ -1,5 +1,7 @@
 """What is particular to each network, against hand-computed numbers."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -17,10 +19,7 @@ def block_parameters(n_in: int, n_out: int) -> int:
 
 def decoder_parameters(n_maps: int) -> int:
     """A block on each concatenation, a 1×1×1 head with bias."""
-    blocks = sum(
-        block_parameters(fine + deep, fine)
-        for fine, deep in zip(WIDTHS, WIDTHS[1:], strict=False)
-    )
+    blocks = sum(block_parameters(fine + deep, fine) for fine, deep in pairwise(WIDTHS))
     return blocks + 28 * n_maps + n_maps
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_mitoseg.errors import InvalidParameterError, ShapeError
+from napari_mitoseg.errors import InvalidParameterError, ShapeError, WeightsError
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
@@ -229,9 +229,16 @@ class _Run:
         state = read_checkpoint(self.folder, self.device)
         if state is None:
             return
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            msg = (
+                f"The checkpoint in {self.folder} is of another network. Choose "
+                "another folder, or train from the start."
+            )
+            raise WeightsError(msg) from error
         self.n_steps = self.validated_at = self.saved_at = state["n_steps"]
         self.began = time.monotonic() - state["seconds"]
         self.best = state["best"]
