@@ -106,7 +106,7 @@ def looks_like_labels(plane: Array) -> bool:
 def _coded(
     plane: Array,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Number the values: what they are, which is where, how often each is there."""
+    """Return the values there are, which one is where, and how often each is."""
     # Counting is ten times faster than np.unique, which sorts.
     lowest = int(plane.min())
     shifted = plane.astype(np.intp) - lowest
