@@ -45,7 +45,7 @@ def shoot(viewer: napari.Viewer, name: str, folder: Path) -> None:
     settle()
     pixels = viewer.screenshot(canvas_only=False, flash=False)
     picture = Picture.fromarray(np.ascontiguousarray(pixels[..., :3]))
-    picture.quantize(128, dither=Picture.Dither.NONE).save(
+    picture.quantize(256, dither=Picture.Dither.NONE).save(
         folder / f"{name}.png", optimize=True
     )
 
@@ -99,8 +99,8 @@ def main() -> None:
 
 def unfold(widget: SegmentWidget) -> None:
     """Unfold the post-processing and its first step."""
-    widget.sections["Post-processing"].expand()
-    widget.postprocessing.rows[0].set_expanded(True)
+    widget.sections["Post-processing"].button.set_expanded(True)
+    widget.postprocessing.rows[0].title.set_expanded(True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""The demo: napari opens on a sample stack and segments it."""
+
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from napari_mitoseg.errors import JobError, MitoSegError
+
+if TYPE_CHECKING:
+    from napari_mitoseg._napari.segment import SegmentWidget
+
+WINDOW = (1280, 800)
+SCREENSHOT = "screenshot.png"
+LONGEST_S = 600.0
+
+
+def run_demo(*, headless: bool = False, out: Path | None = None) -> None:
+    """Open napari on the synthetic sample and segment it with the default model.
+
+    Parameters
+    ----------
+    headless : bool
+        Wait for the end, write the results and a screenshot, and close.
+    out : Path, optional
+        Folder for what `headless` writes.
+
+    Raises
+    ------
+    MitoSegError
+        If napari is not installed, or the segmentation fails.
+    """
+    try:
+        import napari  # noqa: PLC0415
+    except ImportError as error:
+        msg = (
+            "The demo needs napari, which is not installed. Install it with: "
+            'pip install "napari-mitoseg[all]"'
+        )
+        raise MitoSegError(msg) from error
+    widget = open_demo()
+    if not headless:
+        napari.run()
+        return
+    try:
+        _finish(widget, out or Path("demo-output"))
+    finally:
+        widget.viewer.close()
+
+
+def open_demo() -> "SegmentWidget":
+    """Open a viewer with the sample and the widget, and start the run.
+
+    Returns
+    -------
+    SegmentWidget
+        Running.
+    """
+    import napari  # noqa: PLC0415
+
+    from napari_mitoseg._napari.layers import show_scale_bar  # noqa: PLC0415
+    from napari_mitoseg._napari.sample_data import synthetic  # noqa: PLC0415
+    from napari_mitoseg._napari.segment import SegmentWidget  # noqa: PLC0415
+
+    viewer: Any = napari.Viewer(title="napari-mitoseg demo")
+    viewer.window.resize(*WINDOW)
+    for data, keywords, kind in synthetic():
+        getattr(viewer, f"add_{kind}")(data, **keywords)
+    show_scale_bar(viewer)
+    widget = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Segment mitochondria", area="right")
+    viewer.dims.set_current_step(0, viewer.dims.nsteps[0] // 2)
+    widget.start_run()
+    return widget
+
+
+def _finish(widget: "SegmentWidget", out: Path) -> None:
+    """Wait for the run, then write what it found and what it looked like."""
+    from napari_mitoseg._napari.segment import RUN  # noqa: PLC0415
+
+    _wait_while_busy(widget)
+    if RUN not in widget.shown:
+        msg = f"The demo did not come to its end: {widget.status.text()}"
+        raise JobError(msg)
+    widget.save_results(out, "tiff")
+    _wait_while_busy(widget)
+    viewer: Any = widget.viewer
+    viewer.screenshot(str(out / SCREENSHOT), canvas_only=False, flash=False)
+
+
+def _wait_while_busy(widget: "SegmentWidget") -> None:
+    """Let the window work until the widget has nothing more to do."""
+    from qtpy.QtWidgets import QApplication  # noqa: PLC0415
+
+    end = monotonic() + LONGEST_S
+    while widget.is_busy and monotonic() < end:
+        QApplication.processEvents()

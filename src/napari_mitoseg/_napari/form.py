@@ -1,0 +1,294 @@
+"""Forms made from parameters: one row a field, nothing declared twice."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MultipleOf
+from pydantic.fields import FieldInfo
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from napari_mitoseg._napari.section import Section, row_label
+from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.params import Params, is_advanced, unit_of
+
+LARGEST = 2**31 - 1
+LARGEST_FLOAT = 1e9
+
+
+class Editor(NamedTuple):
+    """A widget for one value, and how to read, set and watch it."""
+
+    widget: QWidget
+    get: Callable[[], Any]
+    set: Callable[[Any], None]
+    changed: Any
+
+
+class ParamsForm(QWidget):
+    """A form for any group of parameters.
+
+    Parameters
+    ----------
+    params : Params
+        Shown first; its class decides the rows.  Fields for which there is no editor
+        keep their values.
+
+    Attributes
+    ----------
+    changed : Signal(object)
+        A new, valid `Params`, whenever the user has changed a value.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, params: Params, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._params = params
+        self._editors: dict[str, Editor] = {}
+        self._problem = problem_label()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        fields = type(params).model_fields
+        plain = {n: f for n, f in fields.items() if not is_advanced(f)}
+        layout.addLayout(self._rows(plain))
+        folded = {n: f for n, f in fields.items() if is_advanced(f)}
+        if folded:
+            layout.addWidget(self._folded(folded))
+        layout.addWidget(self._problem)
+
+    @property
+    def value(self) -> Params:
+        """The last valid parameters."""
+        return self._params
+
+    def set_value(self, params: Params) -> None:
+        """Show other parameters of the same class, without signalling.
+
+        Parameters
+        ----------
+        params : Params
+            What to show.
+        """
+        self._params = params
+        self._problem.hide()
+        for name, editor in self._editors.items():
+            editor.widget.blockSignals(True)
+            editor.set(getattr(params, name))
+            editor.widget.blockSignals(False)
+
+    def editor(self, name: str) -> QWidget:
+        """Return the widget of a field."""
+        return self._editors[name].widget
+
+    def _rows(self, fields: dict[str, FieldInfo]) -> QFormLayout:
+        rows = QFormLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(4)
+        grow = QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
+        rows.setFieldGrowthPolicy(grow)
+        for name, field in fields.items():
+            editor = make_editor(field, getattr(self._params, name))
+            if editor is None:
+                continue
+            self._editors[name] = editor
+            editor.widget.setToolTip(field.description or "")
+            editor.changed.connect(self._on_edited)
+            title = name.replace("_", " ").capitalize()
+            label = row_label(title, field.description or "")
+            rows.addRow(label, editor.widget)
+        return rows
+
+    def _folded(self, fields: dict[str, FieldInfo]) -> Section:
+        content = QWidget()
+        content.setLayout(self._rows(fields))
+        return Section("More", content)
+
+    def _on_edited(self) -> None:
+        """Validate what the form holds and signal it."""
+        edited = {name: editor.get() for name, editor in self._editors.items()}
+        kept = {n: getattr(self._params, n) for n in type(self._params).model_fields}
+        try:
+            params = type(self._params).parse({**kept, **edited})
+        except InvalidParameterError as error:
+            self._problem.setText(str(error))
+            self._problem.show()
+            return
+        self._problem.hide()
+        if params != self._params:
+            self._params = params
+            self.changed.emit(params)
+
+
+def problem_label() -> QLabel:
+    """Return a hidden label for what is wrong, that never widens its panel."""
+    label = QLabel()
+    label.setObjectName("problem")
+    label.setWordWrap(True)
+    label.setStyleSheet("color: #ffb454;")
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    label.hide()
+    return label
+
+
+def make_editor(field: FieldInfo, value: Any) -> Editor | None:
+    """Return the editor of a field.
+
+    Parameters
+    ----------
+    field : pydantic.fields.FieldInfo
+        Declares type, bounds and unit.
+    value : object
+        Shown first.
+
+    Returns
+    -------
+    Editor or None
+        None where the type has no editor.
+    """
+    kind = field.annotation
+    if get_origin(kind) is Literal:
+        return _choice({str(option): option for option in get_args(kind)}, value)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _choice({str(option.value): option for option in kind}, value)
+    makers: dict[Any, Callable[[FieldInfo, Any], Editor]] = {
+        bool: _check,
+        int: _integer,
+        float: _number,
+        str: _text,
+    }
+    return makers[kind](field, value) if kind in makers else None
+
+
+def _choice(options: dict[str, Any], value: Any) -> Editor:
+    box = QComboBox()
+    shrink(box)
+    for text, option in options.items():
+        box.addItem(text, option)
+    names, values = list(options), list(options.values())
+
+    def choose(wanted: Any) -> None:
+        box.setCurrentIndex(values.index(wanted))
+
+    choose(value)
+    return Editor(
+        box, lambda: options[names[box.currentIndex()]], choose, box.currentIndexChanged
+    )
+
+
+def _check(_field: FieldInfo, value: bool) -> Editor:  # noqa: FBT001
+    box = QCheckBox()
+    box.setChecked(value)
+    return Editor(box, box.isChecked, box.setChecked, box.toggled)
+
+
+def _text(_field: FieldInfo, value: str) -> Editor:
+    line = QLineEdit(value)
+    return Editor(line, line.text, line.setText, line.editingFinished)
+
+
+def _integer(field: FieldInfo, value: int) -> Editor:
+    low, high, step = bounds_of(field)
+    box = QSpinBox()
+    box.setRange(int(_or(low, -LARGEST)), int(_or(high, LARGEST)))
+    box.setSingleStep(int(step or 1))
+    return _spin(box, field, value)
+
+
+def _number(field: FieldInfo, value: float) -> Editor:
+    low, high, _ = bounds_of(field)
+    if low is not None and high is not None and high - low <= 1:
+        return _slider(low, high, value)
+    box = QDoubleSpinBox()
+    box.setDecimals(_decimals(value))
+    box.setRange(_or(low, -LARGEST_FLOAT), _or(high, LARGEST_FLOAT))
+    box.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+    return _spin(box, field, value)
+
+
+def _spin(box: Any, field: FieldInfo, value: float) -> Editor:
+    box.setKeyboardTracking(False)
+    unit = unit_of(field)
+    box.setSuffix(f" {unit}" if unit else "")
+    box.setValue(value)
+    shrink(box)
+    ignore_wheel(box)
+    return Editor(box, box.value, box.setValue, box.valueChanged)
+
+
+def _slider(low: float, high: float, value: float) -> Editor:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setRange(low, high)
+    slider.setDecimals(2)
+    slider.setSingleStep(0.01)
+    slider.setValue(value)
+    ignore_wheel(slider)
+    return Editor(
+        slider, lambda: round(slider.value(), 4), slider.setValue, slider.valueChanged
+    )
+
+
+def bounds_of(field: FieldInfo) -> tuple[float | None, float | None, float | None]:
+    """Return lower bound, upper bound and step of a field; None where there is none.
+
+    Parameters
+    ----------
+    field : pydantic.fields.FieldInfo
+        Declared with ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``.
+
+    Returns
+    -------
+    tuple of float or None
+        Low, high, step.
+    """
+    low = high = step = None
+    for rule in field.metadata:
+        match rule:
+            case Ge(ge=bound) | Gt(gt=bound):
+                low = bound
+            case Le(le=bound) | Lt(lt=bound):
+                high = bound
+            case MultipleOf(multiple_of=bound):
+                step = bound
+            case _:
+                continue
+    return low, high, step  # type: ignore[return-value]
+
+
+def shrink(widget: QWidget) -> None:
+    """Let a widget be narrower than its contents, so that nothing is cut off."""
+    policy = widget.sizePolicy()
+    policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+    widget.setSizePolicy(policy)
+    widget.setMinimumWidth(60)
+
+
+def ignore_wheel(widget: QWidget) -> None:
+    """Leave the wheel to the scroll area: scrolling must not change a value."""
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.wheelEvent = lambda event: event.ignore()  # type: ignore[method-assign]
+
+
+def _or(bound: float | None, otherwise: float) -> float:
+    return otherwise if bound is None else bound
+
+
+def _decimals(value: float) -> int:
+    """Return enough decimals for a value and fine steps around it."""
+    text = f"{value:.10f}".rstrip("0")
+    return max(2, len(text.partition(".")[2]) + 1)

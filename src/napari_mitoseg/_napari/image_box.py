@@ -1,0 +1,264 @@
+"""Choose the image and say how far apart its voxels are."""
+
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_mitoseg._napari.form import ignore_wheel, shrink
+from napari_mitoseg._napari.layers import (
+    AXES,
+    layers_of,
+    set_spacing,
+    spacing_of,
+    volume_of,
+    why_unusable,
+)
+from napari_mitoseg._napari.section import row_label
+from napari_mitoseg._napari.tasks import OpenedStack
+from napari_mitoseg.volume import Spacing, Volume
+
+MADE_BY_US = "napari-mitoseg"
+"""Key in the metadata of layers that hold results."""
+
+UNKNOWN = 0.0
+"""Value of a spacing box that is still to be filled in."""
+
+
+class ImageBox(QWidget):
+    """Image layer, *Open stack*, and the spacing.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Its image layers are offered.
+
+    Attributes
+    ----------
+    changed : Signal()
+        Another image, or another spacing.
+    opening : Signal(object)
+        The path of a stack that the user wants to open.
+    """
+
+    changed = Signal()
+    opening = Signal(object)
+
+    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._watched: Image | None = None
+        self.choice = QComboBox()
+        self.choice.setToolTip("Image layer to segment")
+        shrink(self.choice)
+        self.open_button = QPushButton("Open…")
+        self.open_button.setToolTip("Open a stack from a file, a folder or an OME-Zarr")
+        self.open_button.setMenu(self._open_menu())
+        self.boxes = [self._spacing_box(axis) for axis in AXES]
+        self.about = QElidingLabel()
+        shrink(self.about)
+        self._arrange()
+        self.choice.currentIndexChanged.connect(self._on_chosen)
+        viewer.layers.events.inserted.connect(self._refresh)
+        viewer.layers.events.removed.connect(self._refresh)
+        self._refresh()
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen layer; None where there is none."""
+        layer = self.choice.currentData()
+        return layer if layer in self._viewer.layers else None
+
+    @property
+    def spacing(self) -> Spacing | None:
+        """The spacing of the chosen layer in nm, ZYX; None where it is not known."""
+        layer = self.layer
+        usable = layer is not None and not why_unusable(layer)
+        return spacing_of(layer) if layer is not None and usable else None
+
+    @property
+    def problem(self) -> str:
+        """What keeps the image from being segmented, in words."""
+        layer = self.layer
+        if layer is None:
+            return "Open a stack, or choose an image layer."
+        if unusable := why_unusable(layer):
+            return unusable
+        if self.spacing is None:
+            return "This image has no spacing. Enter its voxel size in nanometres."
+        return ""
+
+    def volume(self) -> Volume:
+        """Return the chosen image as a volume; see `problem` first."""
+        layer = self.layer
+        if layer is None:
+            raise LookupError(self.problem)
+        return volume_of(layer)
+
+    def add(self, opened: OpenedStack) -> Image:
+        """Show a stack that was opened, and choose it.
+
+        Parameters
+        ----------
+        opened : OpenedStack
+            The stack.
+
+        Returns
+        -------
+        napari.layers.Image
+            Its new layer.
+        """
+        data, keywords, _ = opened.layer
+        layer = Image(data, multiscale=False, **keywords)
+        self._viewer.add_layer(layer)
+        self.choose(layer)
+        if self.spacing is None:
+            self.boxes[0].setFocus()
+        return layer
+
+    def choose(self, layer: Image) -> None:
+        """Choose a layer of the viewer."""
+        self.choice.setCurrentIndex(self._index_of(layer))
+
+    def open_file(self) -> None:
+        """Ask for a file and open it."""
+        kinds = "Image stacks (*.tif *.tiff *.png *.jpg *.jpeg *.bmp);;All files (*)"
+        path, _ = QFileDialog.getOpenFileName(self, "Open stack", "", kinds)
+        if path:
+            self.opening.emit(Path(path))
+
+    def open_folder(self) -> None:
+        """Ask for a folder or OME-Zarr and open it."""
+        path = QFileDialog.getExistingDirectory(self, "Open folder or OME-Zarr")
+        if path:
+            self.opening.emit(Path(path))
+
+    def _open_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction("TIFF stack…", self.open_file)
+        menu.addAction("Folder of images or OME-Zarr…", self.open_folder)
+        return menu
+
+    def _spacing_box(self, axis: str) -> QDoubleSpinBox:
+        box = _ShortSpinBox()
+        box.setRange(UNKNOWN, 1e6)
+        box.setDecimals(3)
+        box.setPrefix(f"{axis} ")
+        box.setSpecialValueText(f"{axis} ?")
+        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        box.setKeyboardTracking(False)
+        box.setToolTip(f"Distance between voxel centres along {axis}, in nanometres")
+        box.setAlignment(Qt.AlignmentFlag.AlignRight)
+        shrink(box)
+        ignore_wheel(box)
+        box.valueChanged.connect(self._on_spacing_edited)
+        return box
+
+    def _arrange(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(4)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(row_label("Image"), 0, 0)
+        grid.addWidget(self.choice, 0, 1)
+        grid.addWidget(self.open_button, 0, 2)
+        grid.addWidget(row_label("Spacing"), 1, 0)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for box in self.boxes:
+            row.addWidget(box, 1)
+        row.addWidget(QLabel("nm"))
+        grid.addLayout(row, 1, 1, 1, 2)
+        grid.addWidget(self.about, 2, 1, 1, 2)
+
+    def _refresh(self, _event: Any = None) -> None:
+        """Offer the image layers there are now, keeping the choice."""
+        chosen = self.choice.currentData()
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        for layer in layers_of(self._viewer, Image):
+            if MADE_BY_US not in layer.metadata:
+                self.choice.addItem(layer.name, layer)
+        self.choice.setCurrentIndex(max(self._index_of(chosen), 0))
+        self.choice.blockSignals(False)
+        if self.choice.currentData() is not chosen or chosen is None:
+            self._on_chosen()
+
+    def _index_of(self, layer: Image | None) -> int:
+        """Return where a layer is offered; -1 where it is not."""
+        offered = [self.choice.itemData(n) for n in range(self.choice.count())]
+        return next((n for n, one in enumerate(offered) if one is layer), -1)
+
+    def _on_chosen(self) -> None:
+        self._watch(self.layer)
+        self._show()
+        self.changed.emit()
+
+    def _watch(self, layer: Image | None) -> None:
+        """Follow what happens to the chosen layer from elsewhere."""
+        if self._watched is not None:
+            for name in ("scale", "units", "data", "name"):
+                getattr(self._watched.events, name).disconnect(self._on_layer_changed)
+        self._watched = layer
+        if layer is not None:
+            for name in ("scale", "units", "data", "name"):
+                getattr(layer.events, name).connect(self._on_layer_changed)
+
+    def _on_layer_changed(self, _event: Any = None) -> None:
+        layer = self.layer
+        if layer is not None:
+            self.choice.setItemText(self.choice.currentIndex(), layer.name)
+        self._show()
+        self.changed.emit()
+
+    def _show(self) -> None:
+        """Show spacing and size of the chosen layer."""
+        layer, spacing = self.layer, self.spacing
+        usable = layer is not None and not why_unusable(layer)
+        for box, value in zip(self.boxes, spacing or (UNKNOWN,) * 3, strict=True):
+            box.blockSignals(True)
+            box.setEnabled(usable)
+            box.setValue(value)
+            box.blockSignals(False)
+        self.choice.setToolTip(layer.name if layer is not None else "")
+        self.about.setText(_about(layer) if layer is not None and usable else "")
+
+    def _on_spacing_edited(self) -> None:
+        """Calibrate the layer once all three numbers are known."""
+        z, y, x = (box.value() for box in self.boxes)
+        layer = self.layer
+        if layer is None or UNKNOWN in {z, y, x}:
+            return
+        if (z, y, x) != self.spacing:
+            layer.events.scale.block(self._on_layer_changed)
+            set_spacing(layer, (z, y, x))
+            layer.events.scale.unblock(self._on_layer_changed)
+            self._viewer.reset_view()
+            self._on_layer_changed()
+
+
+class _ShortSpinBox(QDoubleSpinBox):
+    """Shows no more decimals than a number has."""
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802 - named by Qt
+        return f"{value:g}"
+
+
+def _about(layer: Image) -> str:
+    volume = volume_of(layer)
+    size = " × ".join(str(n) for n in volume.shape)
+    return f"{size} voxels, {volume.dtype}"

@@ -1,0 +1,163 @@
+"""Choose the model, and see what is known about it."""
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QPushButton,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_mitoseg._napari.form import shrink
+from napari_mitoseg._napari.section import row_label
+from napari_mitoseg.errors import WeightsError
+from napari_mitoseg.models.zoo import ModelCard, list_models, read_card
+
+
+class ModelBox(QWidget):
+    """The models there are, and the card of the chosen one.
+
+    Parameters
+    ----------
+    default : str
+        Name of the model chosen first.
+
+    Attributes
+    ----------
+    changed : Signal()
+        Another model.
+    failed : Signal(object)
+        The `WeightsError` of a folder that holds no model.
+    """
+
+    changed = Signal()
+    failed = Signal(object)
+
+    def __init__(self, default: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.choice = QComboBox()
+        shrink(self.choice)
+        self.browse = QPushButton("Folder…")
+        self.browse.setToolTip("Use a model that a training wrote into a folder")
+        self.browse.clicked.connect(self._on_browse)
+        self.card_line = QElidingLabel()
+        shrink(self.card_line)
+        for card in list_models():
+            self.choice.addItem(card.name, (card.name, card))
+        self.choice.currentIndexChanged.connect(self._on_chosen)
+        self._arrange()
+        self.set_name(default)
+        self._on_chosen()
+
+    @property
+    def card(self) -> ModelCard | None:
+        """What is known about the chosen model; None where none is chosen."""
+        data = self.choice.currentData()
+        return None if data is None else data[1]
+
+    @property
+    def name(self) -> str:
+        """Name or folder of the chosen model; empty where none is chosen."""
+        data = self.choice.currentData()
+        return "" if data is None else str(data[0])
+
+    @property
+    def problem(self) -> str:
+        """What keeps the model from being used, in words."""
+        if self.card is not None:
+            return ""
+        return "There is no model yet. Choose the folder of one with Folder…"
+
+    def set_name(self, name: str) -> bool:
+        """Choose a model by name or folder.
+
+        Parameters
+        ----------
+        name : str
+            As in a recipe.
+
+        Returns
+        -------
+        bool
+            Whether there is such a model.
+        """
+        for index in range(self.choice.count()):
+            if self.choice.itemData(index)[0] == name:
+                self.choice.setCurrentIndex(index)
+                return True
+        return Path(name).is_dir() and self.add_folder(Path(name))
+
+    def add_folder(self, folder: Path) -> bool:
+        """Offer and choose the model in a folder.
+
+        Parameters
+        ----------
+        folder : Path
+            As a training wrote it.
+
+        Returns
+        -------
+        bool
+            Whether it holds a model; if not, `failed` says why.
+        """
+        try:
+            card = read_card(folder)
+        except WeightsError as error:
+            self.failed.emit(error)
+            return False
+        self.choice.addItem(card.name, (str(folder), card))
+        self.choice.setCurrentIndex(self.choice.count() - 1)
+        return True
+
+    def _on_browse(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Folder of a model")
+        if path:
+            self.add_folder(Path(path))
+
+    def _on_chosen(self) -> None:
+        card = self.card
+        self.card_line.setText(describe_card(card) if card is not None else "")
+        tip = explain_card(card) if card is not None else ""
+        self.card_line.setToolTip(tip)
+        self.choice.setToolTip(tip)
+        self.changed.emit()
+
+    def _arrange(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(4)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(row_label("Model"), 0, 0)
+        grid.addWidget(self.choice, 0, 1)
+        grid.addWidget(self.browse, 0, 2)
+        grid.addWidget(self.card_line, 1, 1, 1, 2)
+
+
+def describe_card(card: ModelCard) -> str:
+    """Return spacing, best known score and licence of a model in one line."""
+    parts = [" × ".join(f"{v:g}" for v in card.spacing) + " nm"]
+    if card.scores:
+        score = card.scores[0]
+        parts.append(f"{score.measure} {score.value:.2f}")
+    if card.licence:
+        parts.append(card.licence)
+    return " · ".join(parts)
+
+
+def explain_card(card: ModelCard) -> str:
+    """Return everything a user should know about a model, as a tooltip."""
+    spacing = ", ".join(f"{v:g}" for v in card.spacing)
+    lines = [
+        f"<b>{card.name}</b> ({card.architecture})",
+        card.description,
+        f"Trained at {spacing} nm (z, y, x).",
+        *(f"{s.measure} {s.value:.3f} on {s.data} (seen: {s.seen})" for s in card.scores),
+        f"Licence: {card.licence}" if card.licence else "",
+        *(f"Data: {data}" for data in card.data),
+        *(f"Limit: {limit}" for limit in card.limits),
+    ]
+    return "<br>".join(line for line in lines if line)

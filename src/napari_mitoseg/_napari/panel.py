@@ -1,0 +1,285 @@
+"""What every dock widget of ours is: settings above, one job at a time below."""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.utils.notifications import (
+    ErrorNotification,
+    notification_manager,
+    show_error,
+)
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mitoseg._napari.form import problem_label
+from napari_mitoseg._napari.worker import JobRunner
+from napari_mitoseg.errors import JobError, MitoSegError
+from napari_mitoseg.jobs import Job, Progress
+
+MARGIN = 6
+NARROW = "QAbstractSpinBox { min-width: 34px; padding: 1px 4px; }"
+"""napari's themes make number boxes too wide for three in a row."""
+
+
+class Panel(QWidget):
+    """Base of the dock widgets.
+
+    The settings scroll if they must; status, progress and buttons below them are
+    always visible.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Where layers come from and go to.
+
+    Notes
+    -----
+    A subclass fills `body` and `footer`, overrides `on_busy` and, where progress
+    changes layers, `on_progress`.  All long work goes through `run`.
+    """
+
+    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.body = QWidget()
+        self.footer = QVBoxLayout()
+        self.status = _status_label()
+        self._hint = problem_label()
+        self.progress = ProgressRow()
+        self.progress.cancel.clicked.connect(self.cancel)
+        self.runner = JobRunner(self)
+        self.runner.returned.connect(self._on_returned)
+        self.runner.progressed.connect(self._on_progressed)
+        self.runner.failed.connect(self._on_failed)
+        self.runner.cancelled.connect(self._on_cancelled)
+        self.runner.busy_changed.connect(self._on_busy_changed)
+        self._done: Callable[[Any], None] | None = None
+        self._stopped: Callable[[], None] | None = None
+        self._arrange()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job is running."""
+        return self.runner.is_busy
+
+    def run(
+        self,
+        done: Callable[[Any], None],
+        job: Callable[..., Job[Any]],
+        *args: Any,
+        stopped: Callable[[], None] | None = None,
+    ) -> None:
+        """Run a job in a thread; nothing else can be run until it ends.
+
+        Parameters
+        ----------
+        done : callable
+            Takes the result, on the main thread.
+        job : generator function
+            The work.
+        *args
+            Its arguments, captured now.
+        stopped : callable, optional
+            Called when the job was cancelled or has failed.
+        """
+        if self.is_busy:
+            return
+        self._done, self._stopped = done, stopped
+        self.progress.begin()
+        self.runner.start(job, *args)
+
+    def cancel(self) -> None:
+        """Tell the running job to stop."""
+        if self.is_busy:
+            self.progress.show_cancelling()
+            self.runner.cancel()
+
+    def say(self, text: str) -> None:
+        """Show a line of status."""
+        self.status.setText(text)
+        self.status.setToolTip(text)
+
+    def hint(self, text: str) -> None:
+        """Show what is missing before anything can be run; empty hides it."""
+        self._hint.setText(text)
+        self._hint.setVisible(bool(text))
+
+    def fail(self, error: Exception) -> None:
+        """Show an error a user can mend; anything else is a bug and goes on.
+
+        Parameters
+        ----------
+        error : Exception
+            What a job or a dialog raised.
+        """
+        if not isinstance(error, MitoSegError):
+            self.say("This should not have happened; see the notification.")
+            raise error
+        self.say(str(error))
+        if isinstance(error, JobError):
+            notification_manager.dispatch(ErrorNotification(error))
+        else:
+            show_error(str(error))
+
+    def on_busy(self, busy: bool) -> None:  # noqa: FBT001
+        """Enable what may be used while a job runs, or does not."""
+        self.body.setEnabled(not busy)
+
+    def on_progress(self, progress: Progress) -> None:
+        """Show what a job has finished; nothing unless overridden."""
+
+    def _arrange(self) -> None:
+        scroll = QScrollArea()
+        scroll.setWidget(self.body)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        layout.setSpacing(MARGIN)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self._hint)
+        layout.addLayout(self.footer)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.status)
+        self.setMinimumWidth(350)
+        self.body.setStyleSheet(NARROW)
+
+    def _on_progressed(self, progress: Progress) -> None:
+        self.progress.show_progress(progress)
+        self.on_progress(progress)
+
+    def _on_returned(self, result: Any) -> None:
+        done, self._done, self._stopped = self._done, None, None
+        if done is not None:
+            done(result)
+
+    def _on_failed(self, error: Exception) -> None:
+        self._stop()
+        self.fail(error)
+
+    def _on_cancelled(self) -> None:
+        self.say("Cancelled. Nothing was changed.")
+        self._stop()
+
+    def _stop(self) -> None:
+        stopped, self._done, self._stopped = self._stopped, None, None
+        if stopped is not None:
+            stopped()
+
+    def _on_busy_changed(self, busy: bool) -> None:  # noqa: FBT001
+        if not busy:
+            self.progress.end()
+        self.on_busy(busy)
+
+
+class ProgressRow(QWidget):
+    """Percentage, time left and *Cancel*."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(True)
+        self.bar.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.cancel = QPushButton("Cancel")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.cancel)
+        self._clock = Clock()
+        self.end()
+
+    def begin(self) -> None:
+        """Show that a job has been started."""
+        self._clock.restart()
+        self.bar.setValue(0)
+        self.bar.setFormat("Starting")
+        self.cancel.setEnabled(True)
+        self.setVisible(True)
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far a job is."""
+        self.bar.setValue(round(progress.fraction * 1000) if progress.total else 0)
+        left = self._clock.left(progress)
+        parts = [f"{progress.fraction:.0%}", left, progress.message]
+        self.bar.setFormat(" · ".join(part for part in parts if part))
+
+    def show_cancelling(self) -> None:
+        """Show that the job has been told to stop."""
+        self.bar.setFormat("Cancelling")
+        self.cancel.setEnabled(False)
+
+    def end(self) -> None:
+        """Show that nothing is running."""
+        self.setVisible(False)
+
+
+class Clock:
+    """Estimates the time left from the time the first units took."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin to count with the next unit."""
+        self._first: tuple[float, float] | None = None
+
+    def left(self, progress: Progress) -> str:
+        """Return the time left in words; empty while it is not known."""
+        now = monotonic()
+        if progress.done <= 0:
+            return ""
+        if self._first is None:
+            self._first = (now, progress.fraction)
+            return ""
+        start, before = self._first
+        advanced = progress.fraction - before
+        if advanced <= 0 or progress.fraction >= 1:
+            return ""
+        return in_words((now - start) / advanced * (1 - progress.fraction)) + " left"
+
+
+def in_words(seconds: float) -> str:
+    """Return a time as a person would say it.
+
+    Parameters
+    ----------
+    seconds : float
+        Duration.
+
+    Returns
+    -------
+    str
+        One unit, two for more than an hour.
+
+    Examples
+    --------
+    >>> in_words(0.2), in_words(75), in_words(4000)
+    ('1 s', '75 s', '1 h 7 min')
+    """
+    whole = max(1, round(seconds))
+    if whole < 100:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _status_label() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label

@@ -1,0 +1,97 @@
+"""Open stacks from napari's own File menu, with their spacing."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_mitoseg.errors import MitoSegError
+from napari_mitoseg.volume import Volume
+
+LayerData = tuple[Any, dict[str, Any], str]
+PathOrPaths = str | Sequence[str]
+TIFFS = (".tif", ".tiff")
+
+
+def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
+    """Say whether this plugin should open a path.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        What the user opens.
+
+    Returns
+    -------
+    callable or None
+        The reader; None for several paths at once, for what is no stack, and for
+        TIFF files that state no spacing, which napari reads as well itself.
+    """
+    if not isinstance(path, str):
+        return None
+    try:
+        volumes = _volumes(Path(path))
+    except (MitoSegError, OSError):
+        return None
+    is_plain = Path(path).suffix.lower() in TIFFS and volumes[0][0].spacing is None
+    return None if is_plain else read_layers
+
+
+def read_layers(path: PathOrPaths) -> list[LayerData]:
+    """Open a stack or labels lazily.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        One that `get_reader` has accepted.
+
+    Returns
+    -------
+    list of LayerData
+        An image layer, or a labels layer, with scale in nm where it is known.
+    """
+    first = path if isinstance(path, str) else path[0]
+    return [_layer_data(volume, kind) for volume, kind in _volumes(Path(first))]
+
+
+def layer_keywords(volume: Volume) -> dict[str, Any]:
+    """Return name, scale, units and axis labels of the layer of a volume."""
+    keywords: dict[str, Any] = {"name": volume.name, "axis_labels": ("z", "y", "x")}
+    if volume.spacing is not None:
+        keywords |= {"scale": volume.spacing, "units": ("nm",) * 3}
+    return keywords
+
+
+def contrast_of(volume: Volume) -> tuple[float, float]:
+    """Return the range of grey values to show, from the middle slice."""
+    if volume.dtype == np.uint8:
+        return 0.0, 255.0
+    plane = volume.read_slice(volume.shape[0] // 2)
+    low, high = (float(v) for v in np.nanpercentile(plane, (0.1, 99.9)))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def image_data(volume: Volume) -> LayerData:
+    """Return an image layer of a volume, as readers and samples give it."""
+    keywords = {"contrast_limits": contrast_of(volume), "colormap": "gray"}
+    return volume.data, {**layer_keywords(volume), **keywords}, "image"
+
+
+def labels_data(volume: Volume) -> LayerData:
+    """Return a labels layer of a volume, as readers and samples give it."""
+    return volume.data, layer_keywords(volume), "labels"
+
+
+def _layer_data(volume: Volume, kind: str) -> LayerData:
+    return image_data(volume) if kind == "image" else labels_data(volume)
+
+
+def _volumes(path: Path) -> list[tuple[Volume, str]]:
+    """Open a path as an image; what is none, as labels."""
+    from napari_mitoseg.io import read_labels, read_volume  # noqa: PLC0415
+
+    try:
+        return [(read_volume(path), "image")]
+    except MitoSegError:
+        return [(read_labels(path), "labels")]

@@ -1,0 +1,82 @@
+"""Parts of a panel that fold away, and rows that line up."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+LABEL = "row-label"
+"""Object name of the labels that form the left column of a panel."""
+
+
+class FoldButton(QToolButton):
+    """A title with an arrow that folds a widget away.
+
+    Parameters
+    ----------
+    title : str
+        Always visible.
+    content : QWidget
+        Folded away at first.
+    """
+
+    def __init__(self, title: str, content: QWidget) -> None:
+        super().__init__()
+        self._content = content
+        self.setText(title)
+        self.setAutoRaise(True)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setStyleSheet("padding: 1px;")
+        self.clicked.connect(self._on_clicked)
+        self.set_expanded(False)
+
+    @property
+    def is_expanded(self) -> bool:
+        """Whether the content is unfolded."""
+        return not self._content.isHidden()
+
+    def set_expanded(self, expanded: bool) -> None:  # noqa: FBT001
+        """Unfold or fold the content."""
+        self._content.setVisible(expanded)
+        arrow = Qt.ArrowType.DownArrow if expanded else Qt.ArrowType.RightArrow
+        self.setArrowType(arrow)
+
+    def _on_clicked(self) -> None:
+        self.set_expanded(not self.is_expanded)
+
+
+class Section(QWidget):
+    """Content under a title that folds it away.
+
+    Parameters
+    ----------
+    title : str
+        Always visible.
+    content : QWidget
+        Folded away at first.
+    """
+
+    def __init__(self, title: str, content: QWidget) -> None:
+        super().__init__()
+        self.button = FoldButton(title, content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.button)
+        layout.addWidget(content)
+        content.setContentsMargins(14, 0, 0, 0)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+
+
+def row_label(text: str, tip: str = "") -> QLabel:
+    """Return a label for the left column of a panel."""
+    label = QLabel(text)
+    label.setObjectName(LABEL)
+    label.setToolTip(tip)
+    return label
+
+
+def line_up(*widgets: QWidget) -> None:
+    """Give the labels of the left column one width, over several boxes."""
+    labels = [label for one in widgets for label in one.findChildren(QLabel, LABEL)]
+    width = max((label.sizeHint().width() for label in labels), default=0)
+    for label in labels:
+        label.setMinimumWidth(width)

@@ -1,0 +1,451 @@
+"""The Segment dock widget: from an image layer to mitochondria."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_mitoseg._napari import tasks
+from napari_mitoseg._napari.chain_editor import ChainEditor
+from napari_mitoseg._napari.form import ParamsForm, shrink
+from napari_mitoseg._napari.image_box import ImageBox
+from napari_mitoseg._napari.layers import displayed_slice, show_scale_bar
+from napari_mitoseg._napari.model_box import ModelBox
+from napari_mitoseg._napari.panel import Panel, in_words
+from napari_mitoseg._napari.region_box import RegionBox, slice_region
+from napari_mitoseg._napari.result_layers import ResultLayers
+from napari_mitoseg._napari.section import Section, line_up
+from napari_mitoseg._napari.worker import JobRunner
+from napari_mitoseg.errors import MitoSegError, UnknownNameError
+from napari_mitoseg.jobs import Progress
+from napari_mitoseg.postprocessing import ChainCache
+from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.steps import StepSequence
+from napari_mitoseg.volume import Region
+
+if TYPE_CHECKING:
+    from napari_mitoseg.inference.layout import Plan
+    from napari_mitoseg.pipeline import Result
+
+ESTIMATE_AFTER_MS = 300
+RECHAIN_AFTER_MS = 150
+RUN, PREVIEW = "run", "preview"
+RUN_STYLE = """
+QPushButton:enabled { background-color: #3f5fd0; color: white; font-weight: bold; }
+QPushButton:enabled:hover { background-color: #5274e8; }
+"""
+
+
+@dataclass(eq=False)
+class Shown:
+    """A result, its layers, and what repeats its post-processing fast."""
+
+    result: "Result"
+    layers: ResultLayers
+    cache: ChainCache = field(default_factory=ChainCache)
+
+
+class SegmentWidget(Panel):
+    """Segment mitochondria in an image layer.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Where the image is and the results go.
+    """
+
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(napari_viewer, parent)
+        self._models = tasks.ModelCache()
+        self.shown: dict[str, Shown] = {}
+        self._filling: ResultLayers | None = None
+        self._default = Recipe()
+        self.image = ImageBox(self.viewer)
+        self.model = ModelBox(self._default.model)
+        self.region = RegionBox(self.viewer)
+        self.inference = ParamsForm(self._default.inference)
+        self.preprocessing = ChainEditor(self._default.preprocessing)
+        self.postprocessing = ChainEditor(self._default.postprocessing)
+        self.estimate = _line("What a run will take")
+        self.estimator = JobRunner(self)
+        self.rechainer = JobRunner(self)
+        self._estimate_soon = _timer(self, ESTIMATE_AFTER_MS, self._start_estimate)
+        self._rechain_soon = _timer(self, RECHAIN_AFTER_MS, self._start_rechain)
+        self._fill_body()
+        self._fill_footer()
+        self._connect()
+        self._on_image()
+        self.estimator.start(tasks.warm_up)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as the widget shows it."""
+        return Recipe(
+            preprocessing=self.preprocessing.value,
+            model=self.model.name or self._default.model,
+            inference=self.inference.value,
+            postprocessing=self.postprocessing.value,
+        )
+
+    @property
+    def problem(self) -> str:
+        """What is missing before anything can be run, in words."""
+        return self.image.problem or self.model.problem or self.region.problem
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Show a recipe, and bring results up to it.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            Loaded from a file, for example.
+
+        Raises
+        ------
+        UnknownNameError
+            If its model is not here; nothing is changed then.
+        """
+        if not self.model.set_name(recipe.model):
+            msg = (
+                f"The recipe asks for the model {recipe.model!r}, which is not here. "
+                "Choose its folder with Folder…, then load the recipe again."
+            )
+            raise UnknownNameError(msg)
+        self.inference.set_value(recipe.inference)
+        self.preprocessing.set_value(recipe.preprocessing)
+        self.postprocessing.set_value(recipe.postprocessing)
+        self._on_settings()
+        self._on_chain(recipe.postprocessing)
+
+    def open_stack(self, path: Path) -> None:
+        """Open a stack in a thread and choose it."""
+        self.run(self._on_opened, tasks.open_stack, path)
+
+    def start_run(self) -> None:
+        """Segment the chosen region."""
+        image, card = self.image.layer, self.model.card
+        if self.problem or self.is_busy or image is None or card is None:
+            return
+        volume, recipe = self.image.volume(), self.recipe
+        try:
+            region = tasks.region_or_whole(self.region.region(), volume)
+        except MitoSegError as error:
+            self.fail(error)
+            return
+        maps = tasks.blank_maps(region, volume.spacing or card.spacing, card)
+        self._filling = ResultLayers(self.viewer, image, region, image.name)
+        self._filling.show_filling(maps)
+        done = partial(self._on_segmented, RUN, image, region)
+        job = (tasks.segment, volume, recipe, region, self._models, maps)
+        self._take_over(done, *job)
+
+    def start_preview(self) -> None:
+        """Segment only the slice on screen."""
+        image = self.image.layer
+        if self.problem or self.is_busy or image is None:
+            return
+        region = slice_region(image, displayed_slice(self.viewer, image))
+        done = partial(self._on_segmented, PREVIEW, image, region)
+        job = (tasks.segment, self.image.volume(), self.recipe, region, self._models)
+        self._take_over(done, *job)
+
+    def load_recipe(self, path: Path) -> None:
+        """Read a recipe and show it; an error is shown instead if there is one."""
+        try:
+            self.set_recipe(Recipe.load(path))
+        except MitoSegError as error:
+            self.fail(error)
+            return
+        self.say(f"Loaded {path.name}.")
+
+    def save_recipe(self, path: Path) -> None:
+        """Write the recipe."""
+        self.run(self._on_saved, tasks.save_recipe, self.recipe, path)
+
+    def save_results(self, folder: Path, kind: str) -> None:
+        """Write the files of the last run."""
+        result = self.shown[RUN].result
+        self.run(self._on_saved, tasks.save_result, result, folder, kind)
+
+    def on_busy(self, busy: bool) -> None:  # noqa: FBT001
+        """Enable what may be used now."""
+        super().on_busy(busy)
+        self._refresh_buttons()
+        if not busy:
+            self._estimate_soon.start()
+
+    def on_progress(self, progress: Progress) -> None:
+        """Show the tiles that have become final."""
+        if self._filling is not None and progress.region is not None:
+            self._filling.refresh_filling(progress.region)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - named by Qt
+        """Line the rows up, now that the theme has decided how wide text is."""
+        super().showEvent(event)
+        line_up(self.image, self.model, self.region, self.inference)
+
+    # ------------------------------------------------------------ construction
+
+    def _fill_body(self) -> None:
+        layout = QVBoxLayout(self.body)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        for box in (self.image, self.model, self.region, self.inference):
+            layout.addWidget(box)
+        self.sections = {
+            "Preprocessing": Section("", self.preprocessing),
+            "Post-processing": Section("", self.postprocessing),
+        }
+        for section in self.sections.values():
+            layout.addWidget(section)
+        layout.addStretch(1)
+        self._name_sections()
+
+    def _fill_footer(self) -> None:
+        self.preview_button = QPushButton("Preview slice")
+        self.preview_button.setToolTip("Segment only the slice on screen")
+        self.run_button = QPushButton("Run")
+        self.run_button.setToolTip("Segment the region")
+        self.run_button.setStyleSheet(RUN_STYLE)
+        self.save_button = QPushButton("Save results")
+        self.save_button.setMenu(self._save_menu())
+        self.recipe_button = QPushButton("Recipe")
+        self.recipe_button.setMenu(self._recipe_menu())
+        self.footer.addWidget(self.estimate)
+        for pair in (
+            (self.preview_button, self.run_button),
+            (self.recipe_button, self.save_button),
+        ):
+            row = QHBoxLayout()
+            for button in pair:
+                row.addWidget(button, 1)
+            self.footer.addLayout(row)
+
+    def _save_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction("As TIFF files…", partial(self._ask_save_results, "tiff"))
+        menu.addAction("As OME-Zarr…", partial(self._ask_save_results, "zarr"))
+        return menu
+
+    def _recipe_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction("Load recipe…", self._ask_load_recipe)
+        menu.addAction("Save recipe…", self._ask_save_recipe)
+        return menu
+
+    def _connect(self) -> None:
+        self.image.changed.connect(self._on_image)
+        self.image.opening.connect(self.open_stack)
+        self.model.changed.connect(self._on_settings)
+        self.model.failed.connect(self.fail)
+        self.region.changed.connect(self._on_settings)
+        self.inference.changed.connect(self._on_settings)
+        self.preprocessing.changed.connect(self._on_settings)
+        self.postprocessing.changed.connect(self._on_chain)
+        self.preview_button.clicked.connect(self.start_preview)
+        self.run_button.clicked.connect(self.start_run)
+        self.estimator.returned.connect(self._on_estimated)
+        self.estimator.failed.connect(self._on_estimate_failed)
+        self.rechainer.returned.connect(self._on_rechained)
+        self.rechainer.failed.connect(self.fail)
+
+    # ------------------------------------------------------------ reactions
+
+    def _on_image(self) -> None:
+        self.region.set_image(self.image.layer)
+        self._on_settings()
+
+    def _on_settings(self) -> None:
+        self._name_sections()
+        self._refresh_buttons()
+        self._estimate_soon.start()
+
+    def _on_chain(self, _chain: StepSequence) -> None:
+        self._name_sections()
+        if self.shown:
+            self._rechain_soon.start()
+
+    def _name_sections(self) -> None:
+        for title, editor in (
+            ("Preprocessing", self.preprocessing),
+            ("Post-processing", self.postprocessing),
+        ):
+            n = len(editor.value)
+            steps = f"{n} step{'' if n == 1 else 's'}" if n else "none"
+            self.sections[title].button.setText(f"{title}: {steps}")
+
+    def _refresh_buttons(self) -> None:
+        problem = self.problem
+        ready = not problem and not self.is_busy
+        self.run_button.setEnabled(ready)
+        self.preview_button.setEnabled(ready)
+        self.save_button.setEnabled(RUN in self.shown and not self.is_busy)
+        self.recipe_button.setEnabled(not self.is_busy)
+        if problem:
+            self.estimate.setText("")
+            self.hint(problem)
+        else:
+            self.hint("")
+
+    def _start_estimate(self) -> None:
+        if self.problem or self.is_busy:
+            return
+        volume = self.image.volume()
+        try:
+            region = tasks.region_or_whole(self.region.region(), volume)
+        except MitoSegError as error:
+            self._on_estimate_failed(error)
+            return
+        self.estimate.setText("Estimating…")
+        job = (tasks.estimate, volume, self.recipe, region, self._models)
+        self.estimator.start(*job)
+
+    def _on_estimated(self, plan: "Plan | None") -> None:
+        if plan is not None:
+            self.estimate.setText(describe_plan(plan))
+
+    def _on_estimate_failed(self, error: Exception) -> None:
+        if not isinstance(error, MitoSegError):
+            raise error
+        self.estimate.setText(str(error))
+
+    def _take_over(self, done: Callable[[Any], None], *job: Any) -> None:
+        """Run the network; estimates and re-runs of the chain give way to it."""
+        self._estimate_soon.stop()
+        self._rechain_soon.stop()
+        self.estimator.cancel()
+        self.rechainer.cancel()
+        self.say("")
+        self.run(done, *job, stopped=self._drop_filling)
+
+    def _drop_filling(self) -> None:
+        if self._filling is not None:
+            self._filling.remove()
+            self._filling = None
+
+    def _on_opened(self, opened: tasks.OpenedStack) -> None:
+        self.image.add(opened)
+        show_scale_bar(self.viewer)
+        self.say(f"Opened {opened.path.name}.")
+
+    def _on_segmented(
+        self, kind: str, image: Image, region: Region, result: "Result"
+    ) -> None:
+        """Show a result in place of the last one of its kind."""
+        self._drop_filling()
+        self._forget(PREVIEW)
+        layers = self._layers_for(kind, image, region)
+        layers.show(result)
+        self.shown[kind] = Shown(result, layers)
+        self.say(self._summary(kind))
+        if result.recipe.postprocessing != self.postprocessing.value:
+            self._rechain_soon.start()
+
+    def _layers_for(self, kind: str, image: Image, region: Region) -> ResultLayers:
+        known = self.shown.get(kind)
+        if known is not None and known.layers.covers(image, region):
+            return known.layers
+        prefix = image.name if kind == RUN else f"{image.name} preview"
+        return ResultLayers(self.viewer, image, region, prefix)
+
+    def _forget(self, kind: str) -> None:
+        known = self.shown.pop(kind, None)
+        if known is not None:
+            known.layers.remove()
+
+    def _start_rechain(self) -> None:
+        if self.is_busy:
+            return
+        shown = [*self.shown.values()]
+        chain = self.postprocessing.value
+        results, caches = [s.result for s in shown], [s.cache for s in shown]
+        self.rechainer.start(tasks.rechain, results, chain, caches)
+
+    def _on_rechained(self, results: "list[Result]") -> None:
+        for kind, result in zip([*self.shown], results, strict=True):
+            shown = self.shown[kind]
+            shown.result = replace(shown.result, **vars(result))
+            shown.layers.show_labels(result.segmentation)
+            self.say(self._summary(kind))
+
+    def _summary(self, kind: str) -> str:
+        labels = self.shown[kind].result.segmentation.labels
+        n = int(labels.max(initial=0))
+        found = f"{n} mitochondri{'on' if n == 1 else 'a'}"
+        where = "in this slice" if kind == PREVIEW else "found"
+        return f"{found} {where}. Post-processing can be changed without a new run."
+
+    def _on_saved(self, path: Path) -> None:
+        self.say(f"Saved {path}.")
+
+    # ------------------------------------------------------------ dialogs
+
+    def _ask_save_results(self, kind: str) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the results")
+        if folder:
+            self.save_results(Path(folder), kind)
+
+    def _ask_load_recipe(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load recipe", "", "*.json")
+        if path:
+            self.load_recipe(Path(path))
+
+    def _ask_save_recipe(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save recipe", "recipe.json", "*.json"
+        )
+        if path:
+            self.save_recipe(Path(path))
+
+
+def describe_plan(plan: "Plan") -> str:
+    """Say what a run will take.
+
+    Parameters
+    ----------
+    plan : Plan
+        The estimate.
+
+    Returns
+    -------
+    str
+        Tiles, memory, time and device in one line.
+    """
+    tiles = f"{plan.n_tiles} tile{'' if plan.n_tiles == 1 else 's'}"
+    memory = f"{plan.memory_bytes / 2**30:.1f} GB"
+    if plan.memory_bytes < 2**29:
+        memory = f"{plan.memory_bytes / 2**20:.0f} MB"
+    time = in_words(plan.seconds)
+    return f"{tiles} · {memory} · about {time} on {plan.device}"
+
+
+def _line(tip: str) -> QElidingLabel:
+    label = QElidingLabel()
+    label.setToolTip(tip)
+    shrink(label)
+    return label
+
+
+def _timer(parent: QWidget, milliseconds: int, slot: Callable[[], None]) -> QTimer:
+    """Return a timer that waits until changes have come to rest."""
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(slot)
+    return timer

@@ -1,0 +1,250 @@
+"""The work a panel sends into a thread, as jobs.
+
+Torch and everything that needs it is imported inside the jobs, so that a panel opens
+at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_mitoseg._napari.reader import LayerData, image_data
+from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.maps import ProbabilityMaps
+from napari_mitoseg.models.zoo import ModelCard, find_model, load_model, read_card
+from napari_mitoseg.postprocessing import Chain, ChainCache, Segmentation
+from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.volume import Region, Spacing, Volume
+
+if TYPE_CHECKING:
+    from napari_mitoseg.inference.layout import Plan
+    from napari_mitoseg.models.zoo import TrainedModel
+    from napari_mitoseg.pipeline import Result
+
+
+class ModelCache:
+    """Keeps the model that was used last, so that a preview need not load it again.
+
+    Attributes
+    ----------
+    lock : RLock
+        Held while the network is measured: a run must not use it meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self._key: tuple[Path, str] | None = None
+        self._model: TrainedModel | None = None
+
+    def load(self, name: str) -> "TrainedModel":
+        """Return a model, loaded only if it is another than the last.
+
+        Parameters
+        ----------
+        name : str
+            Name or folder.
+
+        Returns
+        -------
+        TrainedModel
+            Ready to predict.
+        """
+        folder = find_model(name)
+        key = (folder, read_card(folder).sha256)
+        with self.lock:
+            if self._model is None or key != self._key:
+                self._model, self._key = load_model(name), key
+            return self._model
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedStack:
+    """A stack that was opened, as a layer that is still to be made.
+
+    Attributes
+    ----------
+    layer : tuple
+        Data, keywords and ``"image"``.
+    path : Path
+        Where it came from.
+    """
+
+    layer: LayerData
+    path: Path
+
+
+def warm_up() -> Job[None]:
+    """Import torch before it is needed: the first run would wait for it."""
+    yield Progress(0, 1, "Loading torch")
+    import napari_mitoseg.pipeline  # noqa: F401, PLC0415
+
+
+def open_stack(path: Path) -> Job[OpenedStack]:
+    """Open a TIFF stack, a folder of images or an OME-Zarr, without reading all of it.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder.
+
+    Yields
+    ------
+    Progress
+        Before the middle slice is read.
+
+    Returns
+    -------
+    OpenedStack
+        The stack, with the range of its middle slice.
+    """
+    from napari_mitoseg.io import read_volume  # noqa: PLC0415
+
+    yield Progress(0, 2, f"Opening {path.name}")
+    volume = read_volume(path)
+    yield Progress(1, 2, f"Opening {path.name}")
+    return OpenedStack(image_data(volume), path)
+
+
+def estimate(
+    volume: Volume, recipe: Recipe, region: Region | None, models: ModelCache
+) -> Job["Plan"]:
+    """Estimate what a run takes; see `plan_prediction`."""
+    yield Progress(0, 2, "Estimating")
+    from napari_mitoseg.inference.layout import plan_prediction  # noqa: PLC0415
+
+    models.load(recipe.model)
+    yield Progress(1, 2, "Estimating")
+    with models.lock:
+        model = models.load(recipe.model)
+        return plan_prediction(volume, model, recipe.inference, region)
+
+
+def segment(
+    volume: Volume,
+    recipe: Recipe,
+    region: Region,
+    models: ModelCache,
+    maps: ProbabilityMaps | None = None,
+) -> Job["Result"]:
+    """Run a recipe; see `run_recipe`.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    recipe : Recipe
+        What to do.
+    region : Region
+        The part to segment.
+    models : ModelCache
+        Where the model comes from.
+    maps : ProbabilityMaps, optional
+        Filled as tiles finish.
+
+    Yields
+    ------
+    Progress
+        One a tile and step.
+
+    Returns
+    -------
+    Result
+        Maps, labels and the complete recipe.
+    """
+    yield Progress(0, 1000, "Loading the model")
+    from napari_mitoseg.pipeline import run_recipe  # noqa: PLC0415
+
+    model = models.load(recipe.model)
+    return (
+        yield from run_recipe(volume, recipe, region=region, model=model, maps=maps)
+    )
+
+
+def rechain(
+    results: Sequence["Result"], chain: Chain, caches: Sequence[ChainCache]
+) -> Job[list["Result"]]:
+    """Repeat the post-processing of results on their kept maps.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Earlier results.
+    chain : Chain
+        The steps as they are now.
+    caches : sequence of ChainCache
+        One a result; remembers the steps that have not changed.
+
+    Yields
+    ------
+    Progress
+        One a step.
+
+    Returns
+    -------
+    list of Result
+        The same maps with other labels.
+    """
+    updated = []
+    for result, cache in zip(results, caches, strict=True):
+        segmentation: Segmentation = yield from chain.run(result.maps, cache)
+        recipe = result.recipe.model_copy(update={"postprocessing": chain})
+        paintable = _paintable(segmentation)
+        updated.append(replace(result, segmentation=paintable, recipe=recipe))
+    return updated
+
+
+def save_result(result: "Result", folder: Path, kind: Any) -> Job[Path]:
+    """Write the files of a result; see `write_result`."""
+    from napari_mitoseg.outputs import write_result  # noqa: PLC0415
+
+    yield from write_result(result, folder, kind)
+    return folder
+
+
+def save_recipe(recipe: Recipe, path: Path) -> Job[Path]:
+    """Write a recipe, or leave what was there before."""
+    from napari_mitoseg.io import staged  # noqa: PLC0415
+
+    yield Progress(0, 1, f"Writing {path.name}")
+    with staged(path.parent, [path.name]) as paths:
+        paths[path.name].write_text(recipe.as_json(), encoding="utf-8")
+    return path
+
+
+def blank_maps(region: Region, spacing: Spacing, card: ModelCard) -> ProbabilityMaps:
+    """Return maps of a region for a run to fill; they take no memory yet."""
+    semantic, boundary = (np.zeros(region.shape, np.uint8) for _ in range(2))
+    has_boundary = "boundary" in card.outputs
+    return ProbabilityMaps(semantic, boundary if has_boundary else None, spacing)
+
+
+def region_or_whole(region: Region | None, volume: Volume) -> Region:
+    """Return a region inside a volume; all of it where none is asked for.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the region lies outside the volume.
+    """
+    if region is None:
+        return Region.whole(volume.shape)
+    try:
+        return region.within(volume.shape)
+    except InvalidParameterError as error:
+        msg = "The region lies outside the image. Move the slices or the rectangle."
+        raise InvalidParameterError(msg) from error
+
+
+def _paintable(segmentation: Segmentation) -> Segmentation:
+    """Copy what the cache keeps, so that the user can paint in the layers."""
+    copies = {
+        name: array.copy()
+        for name in ("semantic", "boundary", "labels")
+        if not (array := getattr(segmentation, name)).flags.writeable
+    }
+    return replace(segmentation, **copies)
