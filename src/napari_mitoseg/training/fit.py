@@ -126,6 +126,60 @@ def fit(
         run.save_state()
 
 
+def fit_stages(
+    network: Network,
+    stacks: Sequence[TrainingStack],
+    stages: Sequence[FitSettings],
+    *,
+    card: ModelCard,
+    folder: Path,
+    validation: Sequence[TrainingStack] = (),
+    device: torch.device | str = "cpu",
+    resume: bool = False,
+) -> Job[FitResult]:
+    """Fit a network in stages, each from the weights the one before it kept.
+
+    Parameters
+    ----------
+    network, stacks, card, validation, device, resume
+        As for `fit`.
+    stages : sequence of FitSettings
+        In order; see `settings.paper_presets`.
+    folder : Path
+        Becomes a model folder with the last stage; earlier ones are in
+        ``stage-1`` ... below it.
+
+    Yields
+    ------
+    Progress
+        After each step, of the stage that runs.
+
+    Returns
+    -------
+    FitResult
+        Of the last stage.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is no stage, or as `fit` does.
+    """
+    if not stages:
+        msg = "No training stage was given. Give at least one."
+        raise InvalidParameterError(msg)
+    *earlier, last = stages
+    common: dict[str, Any] = {"card": card, "validation": validation, "device": device}
+    for number, settings in enumerate(earlier, start=1):
+        place = folder / f"stage-{number}"
+        result = yield from fit(
+            network, stacks, settings, folder=place, resume=resume, **common
+        )
+        network = result.network
+    return (
+        yield from fit(network, stacks, last, folder=folder, resume=resume, **common)
+    )
+
+
 class _Run:
     """The moving parts of one training run."""
 
@@ -160,6 +214,7 @@ class _Run:
 
     @property
     def seconds(self) -> float:
+        """Time taken, earlier parts of a resumed run counted in."""
         return time.monotonic() - self.began
 
     def done(self) -> float:
@@ -169,6 +224,7 @@ class _Run:
         return min(1.0, self.seconds / (60 * self.settings.minutes))
 
     def is_finished(self) -> bool:
+        """Say whether the limit is reached."""
         return self.done() >= 1
 
     def step(self) -> float:
