@@ -108,3 +108,17 @@ def test_unique_pairs_of_large_labels():
     top = 2**32 - 1
     pairs = unique_pairs(np.array([top, 0, top]), np.array([1, top, 1]))
     assert pairs.T.tolist() == [[0, top], [top, 1]]
+
+
+@pytest.mark.parametrize("voxels", [60, 1 << 20])
+def test_read_only_arrays_are_welcome(monkeypatch, voxels):
+    monkeypatch.setattr(labelling, "SLAB_VOXELS", voxels)
+    mask = random_mask((20, 30, 30), 0.2)
+    mask.setflags(write=False)
+    labels, n = label_components(mask, 26)
+    labels.setflags(write=False)
+    measured = measure_extents(labels, n)
+    assert measured.n_voxels.sum() == mask.size
+    assert count_voxels(labels, n).sum() == mask.sum()
+    assert len(find_boxes(labels, range(1, n + 1))) == n
+    assert look_up(np.arange(n + 1), labels).max() == n

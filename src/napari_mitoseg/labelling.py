@@ -283,7 +283,8 @@ def _around(first: Index, second: Index) -> Index:
 
 def _components(mask: Mask, connectivity: Connectivity) -> Labels:
     found: Array = cc3d.connected_components(
-        np.ascontiguousarray(mask),
+        # A copy, since the library takes no array that is read-only.
+        mask.copy(order="C"),
         connectivity=connectivity,
         out_dtype=np.uint32,
         binary_image=True,
@@ -320,7 +321,8 @@ def _slab_statistics(
         # The library takes no label as large as the number of voxels.
         numbers, compact = np.unique(slab, return_inverse=True)
         slab = compact.astype(np.uint32)
-    found = cc3d.statistics(np.ascontiguousarray(slab), no_slice_conversion=True)
+    # A copy, since the library takes no array that is read-only.
+    found = cc3d.statistics(slab.copy(order="C"), no_slice_conversion=True)
     occurs = np.flatnonzero(found["voxel_counts"])
     rows = {name: np.asarray(values)[occurs] for name, values in found.items()}
     return numbers[occurs].astype(np.int64), rows
