@@ -24,7 +24,7 @@ from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, Score, save_model
 from napari_mitoseg.params import Params, param
-from napari_mitoseg.training.fit import fit
+from napari_mitoseg.training.fit import fit_stages
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.targets import UNKNOWN, label_instances
@@ -65,7 +65,9 @@ class Configuration(Params):
     sources: tuple[Source, ...] = param(description="Real stacks.")
     synthetic: Synthetic = param(Synthetic(), description="Synthetic stacks.")
     card: ModelCard = param(description="What the weights will say of themselves.")
-    fit: FitSettings = param(description="Training.")
+    stages: tuple[FitSettings, ...] = param(
+        min_length=1, description="Training, each stage from the one before."
+    )
 
 
 class Loaded(NamedTuple):
@@ -154,11 +156,11 @@ def train(
     configuration: Configuration,
     arguments: argparse.Namespace,
 ) -> Network:
-    """Fit, telling how it goes at every validation."""
-    job = fit(
+    """Fit, telling how it goes."""
+    job = fit_stages(
         network,
         stacks,
-        configuration.fit,
+        configuration.stages,
         card=configuration.card,
         folder=arguments.out,
         validation=validation,
@@ -207,7 +209,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--leave-out", default="", help="train without this stack")
     parser.add_argument("--seed", type=int, help="instead of the configured one")
-    parser.add_argument("--set", nargs="*", default=[], help="fit settings, key=JSON")
+    parser.add_argument(
+        "--steps", type=int, nargs="*", default=[], help="of each stage, for a trial"
+    )
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
@@ -219,15 +223,10 @@ def parse_arguments() -> argparse.Namespace:
 def configure(arguments: argparse.Namespace) -> Configuration:
     """Read the configuration and apply what the command line changes."""
     values = json.loads(arguments.config.read_text(encoding="utf-8"))
-    if arguments.seed is not None:
-        values["fit"]["seed"] = arguments.seed
-    for assignment in arguments.set:
-        key, _, value = assignment.partition("=")
-        *parents, last = key.split(".")
-        target = values
-        for parent in parents:
-            target = target.setdefault(parent, {})
-        target[last] = json.loads(value)
+    for stage in values["stages"] if arguments.seed is not None else ():
+        stage["seed"] = arguments.seed
+    for stage, steps in zip(values["stages"], arguments.steps, strict=False):
+        stage["steps"] = steps
     return Configuration.parse(values)
 
 
@@ -238,7 +237,7 @@ def main() -> int:
         torch.set_num_threads(arguments.threads)
     configuration = configure(arguments)
     card = configuration.card
-    torch.manual_seed(configuration.fit.seed)
+    torch.manual_seed(configuration.stages[0].seed)
     network = architectures[card.architecture].from_config(card.config)
     loaded = [read_source(s, arguments.data) for s in configuration.sources]
     used = [one for one in loaded if one.source.name != arguments.leave_out]
@@ -250,7 +249,7 @@ def main() -> int:
     fitted = train(network, stacks, held, configuration, arguments)
     scores = score_all(fitted, loaded, arguments.leave_out, card.spacing)
     given = card.model_dump() | {
-        "patch": configuration.fit.patch,
+        "patch": configuration.stages[-1].patch,
         "scores": (*card.scores, *scores),
     }
     save_model(fitted, ModelCard.parse(given), arguments.out / "model", compact=True)

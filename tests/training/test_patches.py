@@ -38,6 +38,19 @@ def test_foreground_windows_are_centred_on_mitochondria(stack: TrainingStack) ->
     assert labels.sum() == 4
 
 
+def test_dark_windows_are_centred_on_dark_background() -> None:
+    """Not on dark mitochondria, and not on dark lines as thin as a membrane."""
+    image = torch.ones(1, 64, 64)
+    image[0, 8:24, 8:24] = image[0, 40:56, 40:56] = image[0, :, 32] = -3.0
+    labels = torch.zeros((1, 64, 64), dtype=torch.int32)
+    labels[0, 40:56, 40:56] = 1
+    stack = TrainingStack(image, labels)
+    drawn, truth = sample_windows([stack], Window(3), 50, generator(), 0.0, 1.0)
+    assert (drawn[:, 0, 1, 1] == -3).all()
+    assert (truth[:, 0, 1, 1] == 0).all()
+    assert (stack.dark[:, 1:] < 28).all()
+
+
 def test_context_channels_are_the_neighbours(stack: TrainingStack) -> None:
     image, _ = sample_windows([stack], Window(5, context=2), 1, generator(), 1.0)
     assert image[0, :, 2, 2].tolist() == [10507, 20507, 30507, 40507, 50507]

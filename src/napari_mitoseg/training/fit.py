@@ -360,7 +360,8 @@ def draw_batch(
     depth, size, _ = settings.patch
     width = math.ceil(size * settings.geometry.margin) + 2
     window = Window(width, network.context, depth)
-    cut = sample_windows(stacks, window, settings.batch, places, settings.foreground)
+    shares = settings.foreground, settings.dark
+    cut = sample_windows(stacks, window, settings.batch, places, *shares)
     image, labels = deform(*cut, size, settings.geometry, chance)
     image = restyle(image, labels, settings.appearance, chance)
     target, known = make_targets(labels, network.outputs)

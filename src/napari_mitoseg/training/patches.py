@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
 from napari_mitoseg.errors import AnnotationError, ShapeError
 from napari_mitoseg.models.normalize import normalize_slice
@@ -16,6 +16,8 @@ from napari_mitoseg.training.targets import UNKNOWN
 from napari_mitoseg.volume import Spacing
 
 MAX_CENTRES = 50_000
+DARK = -1.0
+DARK_WIDTH = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,7 @@ class TrainingStack:
     weight: float = 1.0
     name: str = "stack"
     foreground: Tensor = field(init=False)
+    dark: Tensor = field(init=False)
     slices: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,10 +54,9 @@ class TrainingStack:
         if known.numel() == 0:
             msg = f"{self.name} has no labelled voxel. Label at least one slice."
             raise AnnotationError(msg)
-        places = (self.labels > 0).nonzero()
-        step = max(1, len(places) // MAX_CENTRES)
         object.__setattr__(self, "slices", known.cpu())
-        object.__setattr__(self, "foreground", places[::step].cpu())
+        object.__setattr__(self, "foreground", _places(self.labels > 0))
+        object.__setattr__(self, "dark", _places(_is_dark(self.image, self.labels)))
 
     def to(self, device: torch.device) -> "TrainingStack":
         """Return the stack with its tensors on a device."""
@@ -158,6 +160,7 @@ def sample_windows(
     count: int,
     generator: torch.Generator,
     foreground: float = 0.5,
+    dark: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Cut windows at random places.
 
@@ -173,6 +176,9 @@ def sample_windows(
         On the CPU.
     foreground : float
         Share of windows whose centre is a mitochondrion.
+    dark : float
+        Share of windows whose centre is dark background as wide as an organelle:
+        myelin, precipitate, lysosomes, nuclei.
 
     Returns
     -------
@@ -184,7 +190,7 @@ def sample_windows(
     weights = torch.tensor([stack.weight for stack in stacks])
     chosen = torch.multinomial(weights, count, replacement=True, generator=generator)
     pairs = [
-        _cut(stacks[i], window, _centre(stacks[i], generator, foreground))
+        _cut(stacks[i], window, _centre(stacks[i], generator, foreground, dark))
         for i in chosen.tolist()
     ]
     return torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs])
@@ -221,15 +227,34 @@ def context_slices(z: int, context: int, z_step: float, depth: int) -> list[int]
 
 
 def _centre(
-    stack: TrainingStack, generator: torch.Generator, foreground: float
+    stack: TrainingStack, generator: torch.Generator, foreground: float, dark: float
 ) -> list[int]:
     """Draw the centre of a window: z, y, x."""
-    wants_foreground = torch.rand((), generator=generator).item() < foreground
-    if wants_foreground and len(stack.foreground):
-        return stack.foreground[_below(len(stack.foreground), generator)].tolist()
+    kind = torch.rand((), generator=generator).item()
+    if kind < foreground and len(stack.foreground):
+        return _one_of(stack.foreground, generator)
+    if foreground <= kind < foreground + dark and len(stack.dark):
+        return _one_of(stack.dark, generator)
     z = int(stack.slices[_below(len(stack.slices), generator)])
     _, height, width = stack.image.shape
     return [z, _below(height, generator), _below(width, generator)]
+
+
+def _one_of(places: Tensor, generator: torch.Generator) -> list[int]:
+    place: list[int] = places[_below(len(places), generator)].tolist()
+    return place
+
+
+def _places(mask: Tensor) -> Tensor:
+    """Return positions where a mask is true, thinned out if there are many."""
+    places = mask.nonzero()
+    return places[:: max(1, len(places) // MAX_CENTRES)].cpu()
+
+
+def _is_dark(image: Tensor, labels: Tensor) -> Tensor:
+    """Find background that is dark over the width of a small organelle."""
+    smooth = avg_pool2d(image[:, None], DARK_WIDTH, 1, DARK_WIDTH // 2)[:, 0]
+    return (smooth < DARK) & (labels == 0)
 
 
 def _below(n: int, generator: torch.Generator) -> int:

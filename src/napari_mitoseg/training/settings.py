@@ -38,6 +38,9 @@ class FitSettings(Params):
     foreground: float = param(
         0.5, ge=0, le=1, description="Share of patches centred on a mitochondrion."
     )
+    dark: float = param(
+        0.2, ge=0, le=1, description="Share of patches centred on dark background."
+    )
     geometry: GeometrySettings = param(GeometrySettings(), description="Deformation.")
     appearance: AppearanceSettings = param(
         AppearanceSettings(), description="Appearance."
