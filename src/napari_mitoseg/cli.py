@@ -179,9 +179,9 @@ def demo(*, headless: bool = False, out: Path | None = None) -> None:
     if headless and out is None:
         msg = "demo --headless writes results: say where with --out DIR."
         raise InvalidParameterError(msg)
-    from napari_mitoseg.demo import run_demo
+    from napari_mitoseg._napari.demo import run_demo
 
-    run_demo(out if headless else None)
+    run_demo(headless=headless, out=out)
 
 
 def parse_spacing(text: str | None) -> Spacing | None:

@@ -160,6 +160,18 @@ def find_boxes(labels: Labels, wanted: Sequence[int]) -> dict[int, Index]:
 def offset_box(box: Index, outer: Index) -> Index:
     """Move a box from the coordinates inside another box to those around it.
 
+    Parameters
+    ----------
+    box : tuple of slice
+        Counted from the start of `outer`.
+    outer : tuple of slice
+        Box around it.
+
+    Returns
+    -------
+    tuple of slice
+        The box, counted as `outer` is.
+
     Examples
     --------
     >>> inner, outer = (slice(1, 3),) * 3, (slice(10, 20),) * 3

@@ -10,6 +10,7 @@ from napari_mitoseg.io.tiff import write_labels_tiff
 from napari_mitoseg.jobs import Job, Progress, drain
 from napari_mitoseg.morphology.table import measure_labels
 from napari_mitoseg.pipeline import Result
+from napari_mitoseg.volume import Array
 
 Format = Literal["tiff", "zarr"]
 
@@ -79,7 +80,7 @@ def write_result(result: Result, folder: Path, kind: Format) -> Job[tuple[Path, 
 def _write(result: Result, name: str, path: Path) -> None:
     segmentation = result.segmentation
     spacing = segmentation.spacing
-    volumes = {
+    volumes: dict[str, Array] = {
         "semantic": segmentation.semantic,
         "boundary": segmentation.boundary,
         "instances": segmentation.labels,

@@ -8,9 +8,11 @@ the row in the documentation.
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.errors import InvalidParameterError, MitoSegError
 
 
 class Params(BaseModel):
@@ -74,7 +76,7 @@ def param(
     pydantic.fields.FieldInfo
         The field.
     """
-    extra = {"unit": unit, "advanced": advanced}
+    extra: JsonDict = {"unit": unit, "advanced": advanced}
     return Field(default, description=description, json_schema_extra=extra, **bounds)
 
 
@@ -104,9 +106,12 @@ def describe(error: ValidationError) -> str:
     str
         One sentence a finding: field, what was given, what is allowed.
     """
-    findings = [
-        f"{error.title} {'.'.join(map(str, item['loc'])) or 'value'}: "
-        f"{item['msg']} (given: {item['input']!r})."
-        for item in error.errors(include_url=False)
-    ]
-    return " ".join(findings)
+    return " ".join(_finding(error.title, item) for item in error.errors())
+
+
+def _finding(title: str, item: ErrorDetails) -> str:
+    own = item.get("ctx", {}).get("error")
+    if isinstance(own, MitoSegError):
+        return str(own)
+    place = ".".join(map(str, item["loc"])) or "value"
+    return f"{title} {place}: {item['msg']} (given: {item['input']!r})."

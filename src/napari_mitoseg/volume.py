@@ -99,6 +99,18 @@ def as_spacing(values: Sequence[float]) -> Spacing:
 def cubic_micrometres(n_voxels: float, spacing: Spacing) -> float:
     """Convert a number of voxels to µm³.
 
+    Parameters
+    ----------
+    n_voxels : float
+        Number of voxels.
+    spacing : tuple of float
+        Distance between voxel centres in nm, ZYX.
+
+    Returns
+    -------
+    float
+        Volume in µm³.
+
     Examples
     --------
     >>> cubic_micrometres(1000, (100.0, 100.0, 100.0))
@@ -109,6 +121,18 @@ def cubic_micrometres(n_voxels: float, spacing: Spacing) -> float:
 
 def voxels_in(cubic_um: float, spacing: Spacing) -> float:
     """Convert a volume in µm³ to a number of voxels.
+
+    Parameters
+    ----------
+    cubic_um : float
+        Volume in µm³.
+    spacing : tuple of float
+        Distance between voxel centres in nm, ZYX.
+
+    Returns
+    -------
+    float
+        Number of voxels, not rounded.
 
     Examples
     --------
@@ -166,6 +190,16 @@ class Region:
 
     def within(self, shape: Sequence[int]) -> "Region":
         """Clip to a volume of this shape.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            Size along z, y, x.
+
+        Returns
+        -------
+        Region
+            What lies inside.
 
         Raises
         ------

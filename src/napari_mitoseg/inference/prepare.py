@@ -29,7 +29,7 @@ def prepared(network: Network, device: torch.device) -> Network:
     """
     ready = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     fuse_batch_norm(ready)
-    ready.to(device)
     if ready.dimensions == PLANAR:
-        ready.to(memory_format=torch.channels_last)
-    return ready
+        # torch's own annotations leave out this way to call `to`.
+        ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ready.to(device)

@@ -15,6 +15,16 @@ Stored = np.dtype[Any]
 def check_axes(shape: Sequence[int]) -> Shape:
     """Return a shape as z, y, x.
 
+    Parameters
+    ----------
+    shape : sequence of int
+        Size along each axis.
+
+    Returns
+    -------
+    tuple of int
+        Size along z, y, x.
+
     Raises
     ------
     ShapeError

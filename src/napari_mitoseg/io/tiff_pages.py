@@ -179,6 +179,11 @@ def virtual_planes(page: tifffile.TiffPage, n_planes: int) -> list[Plane]:
 def check_chain(file: tifffile.TiffFile) -> None:
     """Refuse a file whose chain of pages leads nowhere.
 
+    Parameters
+    ----------
+    file : tifffile.TiffFile
+        Open file.
+
     Raises
     ------
     ReadError

@@ -47,6 +47,16 @@ class Reach:
     def through_nearest(self, factor: int = 2) -> "Reach":
         """Return what nearest-neighbour or sub-pixel upsampling needs.
 
+        Parameters
+        ----------
+        factor : int
+            Times the axis gets longer.
+
+        Returns
+        -------
+        Reach
+            Positions before the upsampling.
+
         Examples
         --------
         >>> Reach(4, 7).through_nearest()
@@ -56,6 +66,11 @@ class Reach:
 
     def through_linear(self) -> "Reach":
         """Return what twofold linear upsampling (corners not aligned) needs.
+
+        Returns
+        -------
+        Reach
+            Positions before the upsampling.
 
         Examples
         --------

@@ -23,6 +23,13 @@ MYELIN_PERIOD = 17.0  # nm
 def grains(scene: Scene, rng: np.random.Generator) -> Floats:
     """Draw granular texture.
 
+    Parameters
+    ----------
+    scene : Scene
+        The tissue.
+    rng : numpy.random.Generator
+        Source of the randomness.
+
     Returns
     -------
     ndarray of float32, shape (Z, Y, X)
