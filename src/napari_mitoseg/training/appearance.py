@@ -32,6 +32,9 @@ class AppearanceSettings(Params):
         0.5, ge=0, le=1, description="Gaussian, Poisson, smooth noise."
     )
     stripes: float = param(0.1, ge=0, le=1, description="Curtains along one axis.")
+    precipitate: float = param(
+        0.1, ge=0, le=1, description="Large dark masses, which are background."
+    )
     cutout: float = param(0.15, ge=0, le=1, description="Rectangles painted over.")
 
 
@@ -85,6 +88,48 @@ def restyle(
     for chance, change in changes:
         stained = _sometimes(chance, stained, _ignoring_choice(change), generator)
     return stained
+
+
+def precipitate(
+    image: Tensor, labels: Tensor, chance: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Cover parts of some patches by irregular dark masses that are background.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, S, Y, X)
+        Normalised slices.
+    labels : Tensor, shape (B, L, Y, X)
+        Instances above 0.
+    chance : float
+        Share of patches.
+    generator : torch.Generator
+        On the device of the image.
+
+    Returns
+    -------
+    image, labels : Tensor
+        Covered voxels are darker than mitochondria, and 0 in the labels unless they
+        are unlabelled.
+
+    Notes
+    -----
+    Stain precipitate, myelin and red blood cells are what a network that has seen
+    little tissue takes for mitochondria.
+    """
+    if not chance:
+        return image, labels
+    n, _, height, width = image.shape
+    coarse = torch.randn((n, 1, 4, 4), generator=generator, device=image.device)
+    shape = interpolate(coarse, (height, width), mode="bicubic", align_corners=True)
+    level = _wide(uniform(n, 0.3, 1.0, generator))
+    happens = _wide((uniform(n, 0, 1, generator) < chance).float()) > 0
+    covered = (shape > level) & happens
+    grain = torch.randn(image.shape, generator=generator, device=image.device)
+    roughness = _wide(uniform(n, 0.1, 0.8, generator))
+    grey = _wide(uniform(n, -3.5, -1.8, generator)) + roughness * blur_box(grain, 3)
+    bare = torch.where(covered & (labels > 0), 0.0, labels)
+    return torch.where(covered, grey, image), bare
 
 
 Change = Callable[[Tensor, torch.Generator], Tensor]

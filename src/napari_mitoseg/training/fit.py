@@ -16,7 +16,7 @@ from napari_mitoseg.errors import InvalidParameterError, ShapeError, WeightsErro
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
-from napari_mitoseg.training.appearance import restyle
+from napari_mitoseg.training.appearance import precipitate, restyle
 from napari_mitoseg.training.checkpoint import read_checkpoint, write_checkpoint
 from napari_mitoseg.training.geometry import deform
 from napari_mitoseg.training.losses import losses
@@ -363,6 +363,8 @@ def draw_batch(
     shares = settings.foreground, settings.dark
     cut = sample_windows(stacks, window, settings.batch, places, *shares)
     image, labels = deform(*cut, size, settings.geometry, chance)
+    masses = settings.appearance.precipitate
+    image, labels = precipitate(image, labels, masses, chance)
     image = restyle(image, labels, settings.appearance, chance)
     target, known = make_targets(labels, network.outputs)
     if network.dimensions == 3:
