@@ -112,7 +112,7 @@ def unite_with_truth(masks: Mask, truth: Mask, is_truth: Mask, erosions: int) ->
     Returns
     -------
     ndarray of bool, shape (Z, Y, X)
-        A'_i = A_i ∪ θ(A_j), where θ erodes n·\\|i − j\\| times; truth slices
+        A'_i = A_i ∪ θ(A_j), where θ erodes n·|i − j| times; truth slices
         themselves hold the truth.
 
     Raises
