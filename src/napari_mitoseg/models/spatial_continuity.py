@@ -3,14 +3,18 @@
 from math import lcm
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.maps import FULL, cutoff
 from napari_mitoseg.models.base import Network, architectures
 from napari_mitoseg.models.receptive_field import Reach, radius
 from napari_mitoseg.params import Params, param
 
+Masks = Literal["binary", "probability"]
 THRESHOLD = 0.5
 
 
@@ -42,7 +46,7 @@ class SpatialContinuityConfig(Params):
         description="N_sp: from the coarse masks of 2 × context + 1 slices to the "
         "final mask of the middle one; with one extra channel it also sees the image.",
     )
-    masks: Literal["binary", "probability"] = param(
+    masks: Masks = param(
         "binary", description="What N_sp is given: masks at 0.5, or probabilities."
     )
     views: Literal[1, 4, 8] = param(
@@ -137,6 +141,26 @@ class SpatialContinuity(Network):
         extra = [image] if self.refinement.extra else []
         logits: Tensor = self.refinement(torch.cat([masks, *extra], dim=1))
         return logits
+
+
+def as_masks(coarse: NDArray[np.uint8], masks: Masks) -> NDArray[np.float32]:
+    """Return coarse probabilities, kept as 8 bits, as N_sp is given them.
+
+    Parameters
+    ----------
+    coarse : ndarray of uint8
+        Probability × 255.
+    masks : {"binary", "probability"}
+        What N_sp is given.
+
+    Returns
+    -------
+    ndarray of float32
+        0 or 1, or 0 to 1; same shape.
+    """
+    if masks == "binary":
+        return (coarse > cutoff(THRESHOLD)).astype(np.float32)
+    return coarse.astype(np.float32) / np.float32(FULL)
 
 
 def _check(segmentation: Network, refinement: Network) -> None:
