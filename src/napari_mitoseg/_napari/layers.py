@@ -235,19 +235,3 @@ def show_scale_bar(viewer: ViewerModel) -> None:
     """Show the scale bar, which napari 0.9 has moved to the canvas."""
     viewer.canvas.overlays.scale_bar.visible = True
 
-
-__all__ = [
-    "Image",
-    "Labels",
-    "as_displayed",
-    "bounding_region",
-    "displayed_slice",
-    "layers_of",
-    "one_colour",
-    "placement",
-    "set_spacing",
-    "show_scale_bar",
-    "spacing_of",
-    "volume_of",
-    "why_unusable",
-]

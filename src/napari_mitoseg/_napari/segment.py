@@ -139,7 +139,7 @@ class SegmentWidget(Panel):
 
     def start_run(self) -> None:
         """Segment the chosen region."""
-        image, card = self.image.layer, self.model.card
+        image, card = self.image.usable, self.model.card
         if self.problem or self.is_busy or image is None or card is None:
             return
         volume, recipe = self.image.volume(), self.recipe
@@ -157,7 +157,7 @@ class SegmentWidget(Panel):
 
     def start_preview(self) -> None:
         """Segment only the slice on screen."""
-        image = self.image.layer
+        image = self.image.usable
         if self.problem or self.is_busy or image is None:
             return
         region = slice_region(image, displayed_slice(self.viewer, image))
@@ -268,7 +268,7 @@ class SegmentWidget(Panel):
     # ------------------------------------------------------------ reactions
 
     def _on_image(self) -> None:
-        self.region.set_image(self.image.layer)
+        self.region.set_image(self.image.usable)
         self._on_settings()
 
     def _on_settings(self) -> None:
