@@ -106,7 +106,7 @@ class FakeJobs:
         volume: Volume,
         recipe: Recipe,
         region: Region,
-        models: Any,
+        models: Any,  # noqa: ARG002 - what the real one takes
         maps: ProbabilityMaps | None = None,
     ) -> Job[Result]:
         """Pretend to run a recipe."""
@@ -145,9 +145,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> FakeJobs:
     fake = FakeJobs()
     for name in ("segment", "estimate", "warm_up"):
         monkeypatch.setattr(tasks, name, getattr(fake, name))
-    monkeypatch.setattr(
-        "napari_mitoseg._napari.model_box.list_models", lambda: (CARD,)
-    )
+    monkeypatch.setattr("napari_mitoseg._napari.model_box.list_models", lambda: (CARD,))
     return fake
 
 
@@ -167,5 +165,3 @@ def finish(qtbot: Any) -> Callable[..., None]:
         qtbot.waitUntil(lambda: not widget.is_busy, timeout=timeout)
 
     return wait
-
-

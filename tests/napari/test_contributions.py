@@ -39,7 +39,9 @@ def test_widget_is_in_the_segment_menu(manifest: PluginManifest) -> None:
     (item,) = manifest.contributions.menus["napari/layers/segment"]
     (widget,) = manifest.contributions.widgets or []
     assert item.command == widget.command
-    assert widget.get_callable() is SegmentWidget
+    commands = {one.id: one for one in manifest.contributions.commands or []}
+    opened = import_python_name(commands[widget.command].python_name)
+    assert opened is SegmentWidget
 
 
 def write_stack(path: Path, *, calibrated: bool) -> np.ndarray[Any, Any]:
@@ -95,7 +97,9 @@ def test_folder_of_images_becomes_a_layer(tmp_path: Path) -> None:
     assert np.asarray(data)[:, 0, 0].tolist() == [0, 10, 20]
 
 
-@pytest.mark.parametrize(("write", "name"), [(write_tiff, "a.tif"), (write_zarr, "a.zarr")])
+@pytest.mark.parametrize(
+    ("write", "name"), [(write_tiff, "a.tif"), (write_zarr, "a.zarr")]
+)
 def test_labels_go_round(tmp_path: Path, write: Any, name: str) -> None:
     labels = Labels(
         np.arange(np.prod(SHAPE), dtype=np.uint32).reshape(SHAPE) % 70_000,

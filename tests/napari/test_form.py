@@ -119,8 +119,12 @@ def test_set_value_shows_without_signalling(form: ParamsForm, qtbot: Any) -> Non
 ALL_STEPS = [*post_steps.items(), *pre_steps.items()]
 
 
-@pytest.mark.parametrize("step", [s for _, s in ALL_STEPS], ids=[n for n, _ in ALL_STEPS])
-def test_every_field_of_every_step_has_an_editor(qtbot: Any, step: type[Params]) -> None:
+@pytest.mark.parametrize(
+    "step", [s for _, s in ALL_STEPS], ids=[n for n, _ in ALL_STEPS]
+)
+def test_every_field_of_every_step_has_an_editor(
+    qtbot: Any, step: type[Params]
+) -> None:
     widget = ParamsForm(step())
     qtbot.addWidget(widget)
     for name in step.model_fields:

@@ -119,7 +119,11 @@ def test_displayed_slice_counts_voxels(viewer: ViewerModel, unit: str) -> None:
 
 def test_rectangle_becomes_a_box_of_whole_pixels() -> None:
     image = Image(np.zeros((2, 30, 40)), scale=(40, 8, 8), units=("nm",) * 3)
-    corners = np.array([[0, 5, 10], [0, 5, 20], [0, 15, 20], [0, 15, 10]]) - [0, 0.5, 0.5]
+    corners = np.array([[0, 5, 10], [0, 5, 20], [0, 15, 20], [0, 15, 10]]) - [
+        0,
+        0.5,
+        0.5,
+    ]
     shapes = Shapes([corners], scale=(40, 8, 8), units=("nm",) * 3)
     assert bounding_region(shapes, image) == Region((0, 5, 10), (2, 15, 20))
     in_world = Shapes([corners * [40, 8, 8]], units=("nm",) * 3)

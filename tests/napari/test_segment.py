@@ -223,7 +223,7 @@ def test_finished_slices_appear_while_it_runs(
     jobs.gate.set()
     finish(panel)
     assert len(refreshed) == 1  # only when the slice on screen was finished
-    assert filling not in viewer.layers
+    assert not filling.visible
 
 
 def test_progress_is_shown_in_words(
@@ -515,7 +515,11 @@ def test_open_stack_without_spacing_asks_for_it(
 
 
 def test_open_what_is_no_stack(
-    panel: SegmentWidget, viewer: ViewerModel, tmp_path: Path, finish: Finish, errors: Any
+    panel: SegmentWidget,
+    viewer: ViewerModel,
+    tmp_path: Path,
+    finish: Finish,
+    errors: Any,
 ) -> None:
     path = tmp_path / "notes.tif"
     path.write_text("not an image")

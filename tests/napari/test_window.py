@@ -1,4 +1,4 @@
-"""The widget in a real window: a whole run, and a window closed in the middle of one."""
+"""The widget in a real window: a whole run, and windows closed in the middle."""
 
 from collections.abc import Callable
 from typing import Any
@@ -54,7 +54,9 @@ def test_dock_removed_mid_run(window: Any, jobs: FakeJobs, qtbot: Any) -> None:
     window.dims.set_current_step(0, 1)
 
 
-def test_nothing_is_cut_off_at_the_side(window: Any, jobs: FakeJobs, qtbot: Any) -> None:
+def test_nothing_is_cut_off_at_the_side(
+    window: Any, jobs: FakeJobs, qtbot: Any
+) -> None:
     layer = add_stack(window)
     layer.name = "2021-03-14_Hippocampus_CA1_" * 5
     widget = dock(window)
