@@ -250,7 +250,7 @@ def main() -> int:
     scores = score_all(fitted, loaded, arguments.leave_out, card.spacing)
     given = card.model_dump() | {
         "patch": configuration.stages[-1].patch,
-        "scores": (*card.scores, *scores),
+        "scores": (*scores, *card.scores),
     }
     save_model(fitted, ModelCard.parse(given), arguments.out / "model", compact=True)
     return 0

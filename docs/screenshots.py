@@ -53,7 +53,7 @@ def shoot(viewer: napari.Viewer, name: str, folder: Path) -> None:
 def open_widget(name: str, shape: tuple[int, int, int]) -> tuple:
     """Open napari with a sample stack and the widget."""
     viewer = napari.Viewer(show=True)
-    viewer.window._qt_window.resize(*WINDOW)  # noqa: SLF001
+    viewer.window._qt_window.resize(*WINDOW)
     volume, _ = synthetic_em(shape)
     viewer.add_image(
         volume.data,

@@ -122,3 +122,13 @@ def test_read_only_arrays_are_welcome(monkeypatch, voxels):
     assert count_voxels(labels, n).sum() == mask.sum()
     assert len(find_boxes(labels, range(1, n + 1))) == n
     assert look_up(np.arange(n + 1), labels).max() == n
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 5, 5), (3, 3, 3), (1, 31, 33)])
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+def test_thin_shapes_full_of_single_voxels(shape, connectivity) -> None:
+    mask = np.zeros(shape, bool)
+    mask[::2, ::2, ::2] = True
+    labels, n = label_components(mask, connectivity)
+    assert n == np.count_nonzero(mask)
+    assert labels[mask].tolist() == list(range(1, n + 1))

@@ -294,12 +294,13 @@ def _around(first: Index, second: Index) -> Index:
 
 
 def _components(mask: Mask, connectivity: Connectivity) -> Labels:
+    # As numbers, not as a binary image: for that, cc3d 4.1.1 sets aside too little
+    # memory where axes are thin and odd, (1, 1, 3) with both ends set, and gives up.
     found: Array = cc3d.connected_components(
         # A copy, since the library takes no array that is read-only.
-        mask.copy(order="C"),
+        mask.astype(np.uint8, order="C"),
         connectivity=connectivity,
         out_dtype=np.uint32,
-        binary_image=True,
     )
     return found.astype(np.uint32, copy=False)
 

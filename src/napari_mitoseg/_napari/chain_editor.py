@@ -110,7 +110,7 @@ class ChainEditor(QWidget):
     def _reset(self) -> None:
         self._apply(self._default)
 
-    def _apply(self, edited: StepSequence, _checked: bool = False) -> None:  # noqa: FBT001, FBT002
+    def _apply(self, edited: StepSequence, _checked: bool = False) -> None:
         self._sequence = edited
         self._rebuild()
         self.changed.emit(edited)
@@ -151,7 +151,7 @@ class ChainEditor(QWidget):
         }
         return _legal(edits[action])
 
-    def _edit(self, position: int, action: str, _checked: bool = False) -> None:  # noqa: FBT001, FBT002
+    def _edit(self, position: int, action: str, _checked: bool = False) -> None:
         edited = self._edited(position, action)
         if edited is not None:
             self._apply(edited)

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -178,6 +178,7 @@ def make_editor(field: FieldInfo, value: Any) -> Editor | None:
 def _choice(options: dict[str, Any], value: Any) -> Editor:
     box = QComboBox()
     shrink(box)
+    ignore_wheel(box)
     for text, option in options.items():
         box.addItem(text, option)
     names, values = list(options), list(options.values())
@@ -191,7 +192,7 @@ def _choice(options: dict[str, Any], value: Any) -> Editor:
     )
 
 
-def _check(_field: FieldInfo, value: bool) -> Editor:  # noqa: FBT001
+def _check(_field: FieldInfo, value: bool) -> Editor:
     box = QCheckBox()
     box.setChecked(value)
     return Editor(box, box.isChecked, box.setChecked, box.toggled)
@@ -235,7 +236,8 @@ def _slider(low: float, high: float, value: float) -> Editor:
     slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
     slider.setRange(low, high)
     slider.setDecimals(2)
-    slider.setSingleStep(0.01)
+    # superqt declares int here, and takes a fraction.
+    slider.setSingleStep(0.01)  # type: ignore[arg-type]
     slider.setValue(value)
     ignore_wheel(slider)
     return Editor(
@@ -278,10 +280,20 @@ def shrink(widget: QWidget) -> None:
     widget.setMinimumWidth(60)
 
 
+class _IgnoreWheel(QObject):
+    """An event filter that leaves the wheel to the scroll area."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - named by Qt
+        if event is not None and event.type() == QEvent.Type.Wheel:
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
 def ignore_wheel(widget: QWidget) -> None:
     """Leave the wheel to the scroll area: scrolling must not change a value."""
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    widget.wheelEvent = lambda event: event.ignore()  # type: ignore[method-assign]
+    widget.installEventFilter(_IgnoreWheel(widget))
 
 
 def _or(bound: float | None, otherwise: float) -> float:

@@ -28,6 +28,7 @@ from napari_mitoseg._napari.layers import (
     volume_of,
     why_unusable,
 )
+from napari_mitoseg._napari.lifetime import follow
 from napari_mitoseg._napari.section import row_label
 from napari_mitoseg._napari.tasks import OpenedStack
 from napari_mitoseg.volume import Spacing, Volume
@@ -61,7 +62,7 @@ class ImageBox(QWidget):
     def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._watched: Image | None = None
+        self._watched: list[Any] = []
         self.choice = QComboBox()
         self.choice.setToolTip("Image layer to segment")
         shrink(self.choice)
@@ -73,8 +74,8 @@ class ImageBox(QWidget):
         shrink(self.about)
         self._arrange()
         self.choice.currentIndexChanged.connect(self._on_chosen)
-        viewer.layers.events.inserted.connect(self._refresh)
-        viewer.layers.events.removed.connect(self._refresh)
+        follow(self, viewer.layers.events.inserted, self._refresh)
+        follow(self, viewer.layers.events.removed, self._refresh)
         self._refresh()
 
     @property
@@ -84,11 +85,16 @@ class ImageBox(QWidget):
         return layer if layer in self._viewer.layers else None
 
     @property
+    def usable(self) -> Image | None:
+        """The chosen layer if it can be segmented."""
+        layer = self.layer
+        return None if layer is None or why_unusable(layer) else layer
+
+    @property
     def spacing(self) -> Spacing | None:
         """The spacing of the chosen layer in nm, ZYX; None where it is not known."""
-        layer = self.layer
-        usable = layer is not None and not why_unusable(layer)
-        return spacing_of(layer) if layer is not None and usable else None
+        layer = self.usable
+        return None if layer is None else spacing_of(layer)
 
     @property
     def problem(self) -> str:
@@ -104,7 +110,7 @@ class ImageBox(QWidget):
 
     def volume(self) -> Volume:
         """Return the chosen image as a volume; see `problem` first."""
-        layer = self.layer
+        layer = self.usable
         if layer is None:
             raise LookupError(self.problem)
         return volume_of(layer)
@@ -210,13 +216,15 @@ class ImageBox(QWidget):
 
     def _watch(self, layer: Image | None) -> None:
         """Follow what happens to the chosen layer from elsewhere."""
-        if self._watched is not None:
-            for name in ("scale", "units", "data", "name"):
-                getattr(self._watched.events, name).disconnect(self._on_layer_changed)
-        self._watched = layer
-        if layer is not None:
-            for name in ("scale", "units", "data", "name"):
-                getattr(layer.events, name).connect(self._on_layer_changed)
+        for emitter in self._watched:
+            emitter.disconnect(self._on_layer_changed)
+        self._watched.clear()
+        if layer is None:
+            return
+        for name in ("scale", "units", "data", "name"):
+            emitter = getattr(layer.events, name)
+            follow(self, emitter, self._on_layer_changed)
+            self._watched.append(emitter)
 
     def _on_layer_changed(self, _event: Any = None) -> None:
         layer = self.layer
@@ -227,20 +235,19 @@ class ImageBox(QWidget):
 
     def _show(self) -> None:
         """Show spacing and size of the chosen layer."""
-        layer, spacing = self.layer, self.spacing
-        usable = layer is not None and not why_unusable(layer)
+        layer, usable, spacing = self.layer, self.usable, self.spacing
         for box, value in zip(self.boxes, spacing or (UNKNOWN,) * 3, strict=True):
             box.blockSignals(True)
-            box.setEnabled(usable)
+            box.setEnabled(usable is not None)
             box.setValue(value)
             box.blockSignals(False)
         self.choice.setToolTip(layer.name if layer is not None else "")
-        self.about.setText(_about(layer) if layer is not None and usable else "")
+        self.about.setText("" if usable is None else _about(usable))
 
     def _on_spacing_edited(self) -> None:
         """Calibrate the layer once all three numbers are known."""
         z, y, x = (box.value() for box in self.boxes)
-        layer = self.layer
+        layer = self.usable
         if layer is None or UNKNOWN in {z, y, x}:
             return
         if (z, y, x) != self.spacing:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer, Shapes
+from napari.layers import Image, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.transforms import Affine
 
@@ -43,8 +43,8 @@ def why_unusable(layer: Image) -> str:
         return "This is a colour image. Choose a greyscale stack."
     if layer.ndim not in GREY_DIMENSIONS:
         return (
-            f"This image has {layer.ndim} axes. Choose one with z, y, x: split channels "
-            "or time points with Layers ▸ Split Stack."
+            f"This image has {layer.ndim} axes. Choose one with z, y, x: split "
+            "channels or time points with Split Stack in the menu of the layer."
         )
     return ""
 
@@ -234,20 +234,3 @@ def layers_of(viewer: ViewerModel, kind: type[Layer]) -> Sequence[Any]:
 def show_scale_bar(viewer: ViewerModel) -> None:
     """Show the scale bar, which napari 0.9 has moved to the canvas."""
     viewer.canvas.overlays.scale_bar.visible = True
-
-
-__all__ = [
-    "Image",
-    "Labels",
-    "as_displayed",
-    "bounding_region",
-    "displayed_slice",
-    "layers_of",
-    "one_colour",
-    "placement",
-    "set_spacing",
-    "show_scale_bar",
-    "spacing_of",
-    "volume_of",
-    "why_unusable",
-]

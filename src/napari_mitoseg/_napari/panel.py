@@ -133,7 +133,7 @@ class Panel(QWidget):
         else:
             show_error(str(error))
 
-    def on_busy(self, busy: bool) -> None:  # noqa: FBT001
+    def on_busy(self, busy: bool) -> None:
         """Enable what may be used while a job runs, or does not."""
         self.body.setEnabled(not busy)
 
@@ -179,7 +179,7 @@ class Panel(QWidget):
         if stopped is not None:
             stopped()
 
-    def _on_busy_changed(self, busy: bool) -> None:  # noqa: FBT001
+    def _on_busy_changed(self, busy: bool) -> None:
         if not busy:
             self.progress.end()
         self.on_busy(busy)

@@ -79,8 +79,8 @@ def image_data(volume: Volume) -> LayerData:
 
 
 def labels_data(volume: Volume) -> LayerData:
-    """Return a labels layer of a volume, as readers and samples give it."""
-    return volume.data, layer_keywords(volume), "labels"
+    """Return a labels layer of a volume, in memory so that it can be painted in."""
+    return volume.read(), layer_keywords(volume), "labels"
 
 
 def _layer_data(volume: Volume, kind: str) -> LayerData:

@@ -23,6 +23,7 @@ from napari_mitoseg._napari.layers import (
     placement,
     volume_of,
 )
+from napari_mitoseg._napari.lifetime import follow
 from napari_mitoseg._napari.section import row_label
 from napari_mitoseg.volume import Region
 
@@ -64,8 +65,8 @@ class RegionBox(QWidget):
         self.first.valueChanged.connect(self._on_edited)
         self.last.valueChanged.connect(self._on_edited)
         self.draw.clicked.connect(self._on_draw)
-        viewer.dims.events.current_step.connect(self._on_step)
-        viewer.layers.events.removed.connect(self._on_edited)
+        follow(self, viewer.dims.events.current_step, self._on_step)
+        follow(self, viewer.layers.events.removed, self._on_edited)
         self._on_mode()
 
     @property
@@ -142,7 +143,7 @@ class RegionBox(QWidget):
 
     def _follow(self, layer: Shapes) -> None:
         if layer is not self._drawn:
-            layer.events.data.connect(self._on_edited)
+            follow(self, layer.events.data, self._on_edited)
             self._drawn = layer
 
     def _on_mode(self) -> None:

@@ -1,5 +1,7 @@
 """Show results as layers, and update them where they are."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
@@ -87,31 +89,38 @@ class ResultLayers:
         z = displayed_slice(self._viewer, self._layers[PROBABILITY])
         return part.start[0] <= z < part.stop[0]
 
-    def show(self, result: "Result") -> None:
-        """Show a result: labels visible, probability maps hidden.
+    def showing(self, result: "Result") -> list[Callable[[], None]]:
+        """Return what shows a result, layer by layer.
 
         Parameters
         ----------
         result : Result
             Of the region of these layers.
+
+        Returns
+        -------
+        list of callable
+            To be called in order.  Each takes napari about 0.1 s for a new layer, so
+            the window should be let work in between.
         """
-        self._put_image(PROBABILITY, result.maps.semantic, visible=False)
-        if result.maps.boundary is not None:
-            self._put_image(EDGE_PROBABILITY, result.maps.boundary, visible=False)
-        self.show_labels(result.segmentation)
-        self._viewer.layers.selection.active = self._layers[INSTANCES]
+        maps, segmentation = result.maps, result.segmentation
+        steps = [partial(self._put_image, PROBABILITY, maps.semantic, visible=False)]
+        if maps.boundary is not None:
+            steps.append(
+                partial(self._put_image, EDGE_PROBABILITY, maps.boundary, visible=False)
+            )
+        return [*steps, *self._showing_labels(segmentation), self._activate]
 
     def show_labels(self, segmentation: Segmentation) -> None:
-        """Show labels, in the layers that are there already if they are.
+        """Put labels into the layers that show them.
 
         Parameters
         ----------
         segmentation : Segmentation
             Of the region of these layers.
         """
-        self._put_labels(SEMANTIC, segmentation.semantic, visible=False)
-        self._put_labels(BOUNDARY, segmentation.boundary, visible=False)
-        self._put_labels(INSTANCES, segmentation.labels, visible=True)
+        for step in self._showing_labels(segmentation):
+            step()
 
     def remove(self) -> None:
         """Take all these layers out of the viewer."""
@@ -119,6 +128,18 @@ class ResultLayers:
             if self._is_shown(kind):
                 self._viewer.layers.remove(self._layers[kind])
         self._layers.clear()
+
+    def _showing_labels(self, segmentation: Segmentation) -> list[Callable[[], None]]:
+        put = self._put_labels
+        return [
+            partial(put, SEMANTIC, segmentation.semantic, visible=False),
+            partial(put, BOUNDARY, segmentation.boundary, visible=False),
+            partial(put, INSTANCES, segmentation.labels, visible=True),
+        ]
+
+    def _activate(self) -> None:
+        if self._is_shown(INSTANCES):
+            self._viewer.layers.selection.active = self._layers[INSTANCES]
 
     def _is_shown(self, kind: str) -> bool:
         return kind in self._layers and self._layers[kind] in self._viewer.layers

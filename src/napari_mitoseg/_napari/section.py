@@ -33,7 +33,7 @@ class FoldButton(QToolButton):
         """Whether the content is unfolded."""
         return not self._content.isHidden()
 
-    def set_expanded(self, expanded: bool) -> None:  # noqa: FBT001
+    def set_expanded(self, expanded: bool) -> None:
         """Unfold or fold the content."""
         self._content.setVisible(expanded)
         arrow = Qt.ArrowType.DownArrow if expanded else Qt.ArrowType.RightArrow

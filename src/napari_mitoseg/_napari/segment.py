@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.components import ViewerModel
 from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
@@ -86,12 +85,19 @@ class SegmentWidget(Panel):
         self.estimator = JobRunner(self)
         self.rechainer = JobRunner(self)
         self._estimate_soon = _timer(self, ESTIMATE_AFTER_MS, self._start_estimate)
+        self._to_show: list[Callable[[], None]] = []
+        self._show_next = _timer(self, 0, self._show_one)
         self._rechain_soon = _timer(self, RECHAIN_AFTER_MS, self._start_rechain)
         self._fill_body()
         self._fill_footer()
         self._connect()
         self._on_image()
         self.estimator.start(tasks.warm_up)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job is running, or its result is still being shown."""
+        return super().is_busy or bool(self._to_show)
 
     @property
     def recipe(self) -> Recipe:
@@ -139,7 +145,7 @@ class SegmentWidget(Panel):
 
     def start_run(self) -> None:
         """Segment the chosen region."""
-        image, card = self.image.layer, self.model.card
+        image, card = self.image.usable, self.model.card
         if self.problem or self.is_busy or image is None or card is None:
             return
         volume, recipe = self.image.volume(), self.recipe
@@ -157,7 +163,7 @@ class SegmentWidget(Panel):
 
     def start_preview(self) -> None:
         """Segment only the slice on screen."""
-        image = self.image.layer
+        image = self.image.usable
         if self.problem or self.is_busy or image is None:
             return
         region = slice_region(image, displayed_slice(self.viewer, image))
@@ -183,11 +189,11 @@ class SegmentWidget(Panel):
         result = self.shown[RUN].result
         self.run(self._on_saved, tasks.save_result, result, folder, kind)
 
-    def on_busy(self, busy: bool) -> None:  # noqa: FBT001
+    def on_busy(self, busy: bool) -> None:
         """Enable what may be used now."""
-        super().on_busy(busy)
+        super().on_busy(busy or self.is_busy)
         self._refresh_buttons()
-        if not busy:
+        if not self.is_busy:
             self._estimate_soon.start()
 
     def on_progress(self, progress: Progress) -> None:
@@ -195,7 +201,7 @@ class SegmentWidget(Panel):
         if self._filling is not None and progress.region is not None:
             self._filling.refresh_filling(progress.region)
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - named by Qt
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - named by Qt
         """Line the rows up, now that the theme has decided how wide text is."""
         super().showEvent(event)
         line_up(self.image, self.model, self.region, self.inference)
@@ -268,7 +274,7 @@ class SegmentWidget(Panel):
     # ------------------------------------------------------------ reactions
 
     def _on_image(self) -> None:
-        self.region.set_image(self.image.layer)
+        self.region.set_image(self.image.usable)
         self._on_settings()
 
     def _on_settings(self) -> None:
@@ -348,21 +354,36 @@ class SegmentWidget(Panel):
         self, kind: str, image: Image, region: Region, result: "Result"
     ) -> None:
         """Show a result in place of the last one of its kind."""
-        self._drop_filling()
         self._forget(PREVIEW)
         layers = self._layers_for(kind, image, region)
-        layers.show(result)
         self.shown[kind] = Shown(result, layers)
+        self._to_show = [*layers.showing(result), partial(self._on_shown, kind)]
+        self._show_next.start()
+
+    def _show_one(self) -> None:
+        """Show one layer, and let the window work before the next."""
+        step = self._to_show.pop(0)
+        if self._to_show:
+            self._show_next.start()
+        step()
+
+    def _on_shown(self, kind: str) -> None:
         self.say(self._summary(kind))
+        self.on_busy(busy=False)
+        result = self.shown[kind].result
         if result.recipe.postprocessing != self.postprocessing.value:
             self._rechain_soon.start()
 
     def _layers_for(self, kind: str, image: Image, region: Region) -> ResultLayers:
+        """Return the layers of an earlier result, or those a run has begun."""
         known = self.shown.get(kind)
         if known is not None and known.layers.covers(image, region):
+            self._drop_filling()
             return known.layers
-        prefix = image.name if kind == RUN else f"{image.name} preview"
-        return ResultLayers(self.viewer, image, region, prefix)
+        filling, self._filling = self._filling, None
+        if filling is not None:
+            return filling
+        return ResultLayers(self.viewer, image, region, f"{image.name} preview")
 
     def _forget(self, kind: str) -> None:
         known = self.shown.pop(kind, None)

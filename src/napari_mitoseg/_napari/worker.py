@@ -6,19 +6,25 @@ door through which a panel sends work into a thread.
 """
 
 import atexit
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from typing import Any
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 from superqt.utils import GeneratorWorker, WorkerBase
 
+from napari_mitoseg._napari.lifetime import at_end
 from napari_mitoseg.errors import JobError
 from napari_mitoseg.jobs import Job, Progress
 
 LONGEST_WAIT_MS = 60_000
+
+_RETIRED: deque[Any] = deque(maxlen=64)
+"""Workers that have ended.  Their signals must die in the main thread: the pool's
+thread lets go of a worker a moment after its last signal has been delivered here, and
+would delete the signals while Qt still uses them."""
 
 
 class JobWorker(GeneratorWorker[Progress, None, Any]):
@@ -92,7 +98,8 @@ class JobRunner(QObject):
         super().__init__(parent)
         self._running: list[Any] = []
         self._waiting: Callable[[], Any] | None = None
-        self.destroyed.connect(partial(_quit, self._running))
+        running = self._running
+        at_end(self, lambda: _quit(running))
 
     @property
     def is_busy(self) -> bool:
@@ -154,6 +161,7 @@ class JobRunner(QObject):
 
     def _on_finished(self) -> None:
         worker, waiting = self._running.pop(), self._waiting
+        _RETIRED.append(worker)
         self._waiting = None
         if waiting is not None:
             self._launch(waiting)
@@ -167,7 +175,7 @@ class JobRunner(QObject):
         return self._waiting is not None or self._running[0].abort_requested
 
 
-def _quit(workers: list[Any], _deleted: QObject | None = None) -> None:
+def _quit(workers: list[Any]) -> None:
     """Tell workers to quit; they close their generators and end by themselves."""
     for worker in workers:
         worker.quit()
@@ -177,6 +185,7 @@ def _quit(workers: list[Any], _deleted: QObject | None = None) -> None:
 def _finish() -> None:
     """Wait for the threads: a script may end without closing its window."""
     WorkerBase.await_workers(LONGEST_WAIT_MS)
+    _RETIRED.clear()
 
 
 def _explain(error: RuntimeError) -> str:

@@ -29,6 +29,8 @@ from napari_mitoseg.volume import Array
 
 _REACH: dict[int, int] = {6: 1, 18: 2, 26: 3}
 _BOX_VOXELS = 1 << 23
+ALL_NEIGHBOURS = 3
+"""Reach at which voxels that share a corner are neighbours."""
 
 
 class Unseeded(StrEnum):
@@ -44,15 +46,16 @@ class SeededWatershed(Step):
 
     Notes
     -----
-    The parts of the semantic mask with one seed take its label, by lookup. Only parts
-    with two seeds or more are flooded, each in its own box, from the rims of their
-    seeds: lowest first in the larger of 255 − semantic and boundary probability (both
-    × 255), so that seeds meet on the ridge between two mitochondria. Of equal voxels
-    the one reached first is flooded first, which on a plateau is the one nearest to its
-    seed in steps; then the one reached from the lower index. Where such a box exceeds
-    8 million voxels it is flooded slab by slab along z, up and down until all is
-    reached, to bound the memory; where seeds of different slabs meet, the line between
-    them may then differ.
+    The parts of the semantic mask with one seed take its label, by lookup. Of parts
+    with two seeds or more, what lies between the seeds falls into islands; those that
+    touch one seed take its label, the others are flooded, each in its own box, from
+    the seeds on their shores: lowest first in the larger of 255 − semantic and boundary
+    probability (both × 255), so that seeds meet on the ridge between two mitochondria.
+    Of equal voxels the one reached first is flooded first, which on a plateau is the
+    one nearest to its seed in steps; then the one reached from the lower index. Where
+    the box of a part exceeds 8 million voxels it is flooded slab by slab along z, up
+    and down until all is reached, to bound the memory; where seeds of different slabs
+    meet, the line between them may then differ.
 
     A part without a seed is an object the network was never sure of. By default it is
     kept: seeds ask for high probabilities, and a network that is more careful than the
@@ -85,7 +88,7 @@ class SeededWatershed(Step):
         table = self._table(n_in_part, part, seed, n_seeds)
         crowded = np.flatnonzero(n_in_part > 1).tolist()
         if crowded:
-            _flood_parts(state.maps, grown, seeds, crowded, _REACH[self.connectivity])
+            _flood_parts(state.maps, grown, seeds, crowded, self.connectivity)
         look_up(np.concatenate([table, np.arange(1, n_seeds + 1)]), grown, grown)
         semantic = mask
         if self.unseeded is Unseeded.DROP:
@@ -132,7 +135,7 @@ def _flood_parts(
     grown: Labels,
     seeds: Labels,
     crowded: list[int],
-    reach: int,
+    connectivity: Connectivity,
 ) -> None:
     """Write the labels of flooded parts into `grown`, above all part numbers."""
     boxes = find_boxes(grown, crowded)
@@ -142,7 +145,9 @@ def _flood_parts(
         shape = [cut.stop - cut.start for cut in box]
         slabs = iter_slabs(shape, overlap=1, voxels=_BOX_VOXELS)
         pieces = [offset_box(slab, box) for slab in slabs]
-        while sum(_flood_piece(maps, grown, p, number, n_parts, reach) for p in pieces):
+        while sum(
+            _flood_piece(maps, grown, p, number, n_parts, connectivity) for p in pieces
+        ):
             pieces.reverse()
 
 
@@ -163,18 +168,39 @@ def _flood_piece(
     piece: Index,
     number: int,
     n_parts: np.uint32,
-    reach: int,
+    connectivity: Connectivity,
 ) -> int:
     """Flood what is free of a part within a box; return how many voxels that was."""
-    free_box = find_objects((grown[piece] == number).view(np.uint8))
-    if not free_box:
+    free, n_islands = label_components(grown[piece] == number, connectivity)
+    if n_islands == 0:
         return 0
-    box = _wider(offset_box(free_box[0], piece), piece)
-    values = grown[box]
-    free = values == number
-    rim = _dilated(free) & (values > n_parts)
-    markers = np.where(rim, values - n_parts, 0)
-    flooded = flood(_landscape(maps, box), markers, free | rim, reach)
+    limit = tuple(slice(0, size) for size in free.shape)
+    reached = 0
+    for island, box in enumerate(find_objects(free.view(np.int32)), start=1):
+        inner = _wider(box, limit)
+        reached += _flood_island(
+            _landscape(maps, offset_box(inner, piece)),
+            grown[offset_box(inner, piece)],
+            free[inner] == island,
+            n_parts,
+            _REACH[connectivity],
+        )
+    return reached
+
+
+def _flood_island(
+    height: Array, values: Labels, free: Mask, n_parts: np.uint32, reach: int
+) -> int:
+    """Flood one free island from the seeds on its shore; return how many voxels."""
+    shore = _dilated(free) & (values > n_parts)
+    seeds = np.unique(values[shore])
+    if seeds.size == 0:
+        return 0
+    if seeds.size == 1 and reach == ALL_NEIGHBOURS:
+        values[free] = seeds[0]
+        return int(np.count_nonzero(free))
+    markers = np.where(shore, values - n_parts, 0)
+    flooded = flood(height, markers, free | shore, reach)
     reached = free & (flooded > 0)
     values[reached] = flooded[reached] + n_parts
     return int(np.count_nonzero(reached))

@@ -1,0 +1,167 @@
+"""Viewers without a screen, jobs without a network, and no thread left behind."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QThreadPool
+from superqt.utils import WorkerBase
+
+from napari_mitoseg._napari import tasks
+from napari_mitoseg._napari.segment import SegmentWidget
+from napari_mitoseg.inference.layout import Plan
+from napari_mitoseg.jobs import Job, Progress, drain
+from napari_mitoseg.maps import ProbabilityMaps
+from napari_mitoseg.models.zoo import ModelCard
+from napari_mitoseg.pipeline import Result
+from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.volume import Region, Volume
+
+SHAPE = (6, 40, 50)
+SPACING = (40.0, 8.0, 8.0)
+CARD = ModelCard(
+    name="fast",
+    architecture="fast",
+    spacing=(40.0, 8.0, 8.0),
+    licence="CC0",
+    description="Made up for tests.",
+)
+
+needs_screen = pytest.mark.skipif(
+    os.environ.get("QT_QPA_PLATFORM") in {"offscreen", "minimal"},
+    reason="there is no OpenGL without a screen; run under Xvfb",
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left(qtbot: Any) -> Iterator[None]:
+    """Fail a test that leaves a job running."""
+    yield
+    qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=10_000)
+    assert QThreadPool.globalInstance().waitForDone(10_000)
+
+
+@pytest.fixture(autouse=True)
+def errors() -> Iterator[list[str]]:
+    """What napari was asked to tell the user."""
+    notification_manager.records.clear()
+    seen: list[str] = []
+
+    def note(notification: Any) -> None:
+        seen.append(notification.message)
+
+    notification_manager.notification_ready.connect(note)
+    yield seen
+    notification_manager.notification_ready.disconnect(note)
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    """A viewer without a window."""
+    return ViewerModel()
+
+
+@pytest.fixture
+def image(viewer: ViewerModel) -> Image:
+    """A calibrated stack, bright in the middle."""
+    return add_stack(viewer)
+
+
+def add_stack(viewer: ViewerModel, shape: tuple[int, ...] = SHAPE) -> Image:
+    """Add a calibrated stack with a bright box to a viewer."""
+    data = np.zeros(shape, np.uint8)
+    data[1:5, 10:20, 10:30] = 255
+    layer = Image(
+        data,
+        name="stack",
+        scale=SPACING,
+        units=("nm",) * 3,
+        axis_labels=("z", "y", "x"),
+    )
+    viewer.add_layer(layer)
+    return layer
+
+
+class FakeJobs:
+    """Stands for the network: bright is mitochondrion, one progress a slice."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+        self.closed = 0
+        self.calls: list[tuple[Recipe, Region]] = []
+
+    def segment(
+        self,
+        volume: Volume,
+        recipe: Recipe,
+        region: Region,
+        models: Any,  # noqa: ARG002 - what the real one takes
+        maps: ProbabilityMaps | None = None,
+    ) -> Job[Result]:
+        """Pretend to run a recipe."""
+        self.calls.append((recipe, region))
+        if maps is None:
+            maps = tasks.blank_maps(region, SPACING, CARD)
+        try:
+            depth, height, width = region.shape
+            for z in range(depth):
+                plane = volume.read_slice(region.start[0] + z)
+                maps.semantic[z] = plane[region.slices[1:]]
+                done = Region((z, 0, 0), (z + 1, height, width))
+                yield Progress(z + 1, depth, "Predicting", done)
+                while not self.gate.wait(0.002):
+                    yield Progress(z + 1, depth, "Predicting")
+                if self.error is not None:
+                    raise self.error
+        finally:
+            self.closed += 1
+        segmentation = drain(recipe.postprocessing.run(maps))
+        return Result(maps, segmentation, recipe)
+
+    def estimate(self, volume: Volume, *_: Any) -> Job[Plan]:
+        """Pretend to measure the network."""
+        yield Progress(0, 1, "Estimating")
+        return Plan(len(volume.shape), 2**30, 12.0, "cpu")
+
+    def warm_up(self) -> Job[None]:
+        """Pretend to import torch."""
+        yield Progress(0, 1)
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> FakeJobs:
+    """Replace the network."""
+    fake = FakeJobs()
+    for name in ("segment", "estimate", "warm_up"):
+        monkeypatch.setattr(tasks, name, getattr(fake, name))
+    monkeypatch.setattr("napari_mitoseg._napari.model_box.list_models", lambda: (CARD,))
+    return fake
+
+
+@pytest.fixture
+def panel(viewer: ViewerModel, jobs: FakeJobs, qtbot: Any) -> SegmentWidget:
+    """The widget without a window and without a network."""
+    widget = SegmentWidget(viewer)
+    qtbot.addWidget(widget)
+    return widget
+
+
+@pytest.fixture
+def finish(qtbot: Any) -> Callable[..., None]:
+    """Wait until a panel has nothing more to do."""
+
+    def wait(widget: SegmentWidget, timeout: int = 20_000) -> None:
+        qtbot.waitUntil(lambda: not widget.is_busy, timeout=timeout)
+
+    return wait

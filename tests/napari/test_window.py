@@ -1,0 +1,97 @@
+"""The widget in a real window: a whole run, and windows closed in the middle."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from napari_mitoseg._napari.reader import image_data
+from napari_mitoseg._napari.segment import RUN, SegmentWidget
+from napari_mitoseg.models.zoo import list_models
+from napari_mitoseg.postprocessing import Chain
+
+from .conftest import FakeJobs, add_stack, needs_screen
+
+Finish = Callable[..., None]
+pytestmark = needs_screen
+
+
+@pytest.fixture
+def window(make_napari_viewer: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A napari window; one that leaves widgets behind fails."""
+    monkeypatch.setenv("NAPARI_STRICT_QT", "1")
+    return make_napari_viewer()
+
+
+def dock(window: Any) -> SegmentWidget:
+    _, widget = window.window.add_plugin_dock_widget(
+        "napari-mitoseg", "Segment mitochondria"
+    )
+    return widget
+
+
+def test_window_closed_mid_run(window: Any, jobs: FakeJobs, qtbot: Any) -> None:
+    add_stack(window)
+    widget = dock(window)
+    jobs.gate.clear()
+    widget.start_run()
+    qtbot.waitUntil(lambda: bool(jobs.calls))
+    window.close()
+    qtbot.waitUntil(lambda: jobs.closed == 1, timeout=2000)
+
+
+def test_dock_removed_mid_run(window: Any, jobs: FakeJobs, qtbot: Any) -> None:
+    add_stack(window)
+    widget = dock(window)
+    jobs.gate.clear()
+    widget.start_run()
+    qtbot.waitUntil(lambda: bool(jobs.calls))
+    window.window.remove_dock_widget(widget)
+    widget.deleteLater()
+    qtbot.waitUntil(lambda: jobs.closed == 1, timeout=2000)
+    window.dims.set_current_step(0, 1)
+
+
+def test_nothing_is_cut_off_at_the_side(
+    window: Any, jobs: FakeJobs, qtbot: Any
+) -> None:
+    layer = add_stack(window)
+    layer.name = "2021-03-14_Hippocampus_CA1_" * 5
+    widget = dock(window)
+    window.window.resize(1280, 800)
+    for row in widget.postprocessing.rows:
+        row.title.set_expanded(True)
+    widget.sections["Post-processing"].button.set_expanded(True)
+    qtbot.waitUntil(lambda: widget.body.width() > 0)
+    assert widget.body.minimumSizeHint().width() <= widget.minimumWidth() - 20
+
+
+@pytest.mark.skipif(not list_models(), reason="no model is embedded")
+def test_whole_run_with_the_embedded_model(
+    window: Any, tiny_em: Any, finish: Finish, qtbot: Any
+) -> None:
+    volume, truth = tiny_em
+    data, keywords, _ = image_data(volume)
+    window.add_image(data, **{**keywords, "name": "tissue"})
+    widget = dock(window)
+    widget.run_button.click()
+    finish(widget, timeout=60_000)
+    labels = [layer for layer in window.layers if isinstance(layer, Labels)]
+    assert [layer.name for layer in labels] == [
+        "tissue semantic",
+        "tissue boundary",
+        "tissue instances",
+    ]
+    found = labels[0].data > 0
+    assert found.shape == truth.shape
+    overlap = (found & (truth > 0)).sum() / (found | (truth > 0)).sum()
+    assert overlap > 0.2  # the model itself is judged elsewhere
+    result = widget.shown[RUN].result
+    widget.postprocessing.set_value(
+        Chain([{"step": "threshold"}, {"step": "connected-components"}])
+    )
+    widget.postprocessing.changed.emit(widget.postprocessing.value)
+    qtbot.waitUntil(lambda: widget.shown[RUN].result is not result, timeout=20_000)
+    np.testing.assert_array_equal(labels[2].data > 0, labels[0].data > 0)
