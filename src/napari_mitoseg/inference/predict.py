@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from napari_mitoseg.errors import ShapeError
 from napari_mitoseg.inference.blending import Map
 from napari_mitoseg.inference.layout import Layout
-from napari_mitoseg.inference.passes import open_run
+from napari_mitoseg.inference.passes import NOTHING, Known, open_run
 from napari_mitoseg.inference.resampling import resize_planes
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import Job, Progress
@@ -46,6 +46,7 @@ def predict_maps(
     settings: InferenceSettings,
     region: Region | None = None,
     maps: ProbabilityMaps | None = None,
+    known: Known = NOTHING,
 ) -> Job[ProbabilityMaps]:
     """Predict the probability maps of a volume.
 
@@ -62,6 +63,9 @@ def predict_maps(
         as context, so a part is predicted as it would be within the whole.
     maps : ProbabilityMaps, optional
         Filled in place as tiles finish; made when absent.
+    known : mapping of int to ndarray of uint8
+        Truth × 255 of some slices, on the model's grid; a model with two networks takes
+        it instead of what the first says.
 
     Yields
     ------
@@ -82,7 +86,7 @@ def predict_maps(
     DeviceMemoryError
         If not even the smallest tile fits into memory.
     """
-    run = open_run(volume, model, settings, region)
+    run = open_run(volume, model, settings, region, known)
     layout = run.layout
     spacing = volume.spacing or model.card.spacing
     outputs = model.network.outputs
