@@ -120,8 +120,8 @@ def open_run(
     region : Region, optional
         Part to predict; everything when absent.
     known : mapping of int to ndarray of uint8
-        Truth × 255 of some slices, on the model's grid: it takes the place of their
-        coarse masks.
+        Masks × 255 of some slices, on the model's grid, to take the place of what the
+        first network would say; if they are all given, it is not run.
 
     Returns
     -------
@@ -200,12 +200,13 @@ class _Masks:
         planes = depth + 2 * self._around.reach
         self._source = SliceSource(volume, self._grid, keep=planes)
         self._known = known
+        self._is_known = len(known) == self._grid.model[0]
         self._masks: dict[int, NDArray[np.uint8]] = {}
 
     @property
     def n_tiles(self) -> int:
-        """Tiles of the network that makes the masks."""
-        return self._run.n_tiles
+        """Tiles of the network that makes the masks; 0 where all are known."""
+        return 0 if self._is_known else self._run.n_tiles
 
     @property
     def notice(self) -> str:
@@ -214,6 +215,9 @@ class _Masks:
 
     def prepare(self, window: Span) -> Iterator[None]:
         """Run the other network until the masks of all neighbours are there."""
+        if self._is_known:
+            self._masks = dict(self._known)
+            return
         last = self._neighbours(window.read_stop - 1)[-1]
         while last not in self._masks:
             planes = next(self._coming)
@@ -252,9 +256,7 @@ class _Masks:
 class _Neighbours:
     """The slices of a planar network's context; end slices repeat beyond the ends."""
 
-    def __init__(
-        self, volume: Volume, work: Pass, context: int | None = None
-    ) -> None:
+    def __init__(self, volume: Volume, work: Pass, context: int | None = None) -> None:
         self._stride = context_stride(volume, work.model)
         self._context = work.model.network.context if context is None else context
         self._last = work.layout.grid.model[0] - 1

@@ -64,8 +64,8 @@ def predict_maps(
     maps : ProbabilityMaps, optional
         Filled in place as tiles finish; made when absent.
     known : mapping of int to ndarray of uint8
-        Truth × 255 of some slices, on the model's grid; a model with two networks takes
-        it instead of what the first says.
+        Masks × 255 of some slices, on the model's grid; a model with two networks takes
+        them instead of what the first says.
 
     Yields
     ------
@@ -100,7 +100,10 @@ def predict_maps(
 
 
 def predict_planes(
-    volume: Volume, model: TrainedModel, settings: InferenceSettings
+    volume: Volume,
+    model: TrainedModel,
+    settings: InferenceSettings,
+    known: Known = NOTHING,
 ) -> Job[NDArray[np.uint8]]:
     """Predict the semantic probability of a volume on the grid of the model.
 
@@ -112,6 +115,8 @@ def predict_planes(
         Network and card.
     settings : InferenceSettings
         Device, augmentation, tiles.
+    known : mapping of int to ndarray of uint8
+        As for `predict_maps`.
 
     Yields
     ------
@@ -123,7 +128,7 @@ def predict_planes(
     ndarray of uint8, shape (Z, Y, X) of the model's grid
         Probability × 255: what a refining network is given at test time.
     """
-    run = open_run(volume, model, settings)
+    run = open_run(volume, model, settings, known=known)
     kept = np.zeros(run.layout.grid.model, np.uint8)
     semantic = model.network.outputs.index("semantic")
     for done, planes in enumerate(run.planes(), start=1):
