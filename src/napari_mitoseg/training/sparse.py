@@ -17,6 +17,7 @@ from napari_mitoseg.annotation.encoding import Annotation, check_annotation
 from napari_mitoseg.jobs import Job
 from napari_mitoseg.models.zoo import TrainedModel, load_model
 from napari_mitoseg.training.fit import never
+from napari_mitoseg.training.provenance import command_of
 from napari_mitoseg.training.sparse_report import SparseResult
 from napari_mitoseg.training.sparse_run import SparseRun
 from napari_mitoseg.training.sparse_settings import SCRATCH, SparseSettings
@@ -88,7 +89,67 @@ def train_sparse(
     leaves an earlier model in `folder` as it is.
     """
     check_annotation(annotation, volume.shape, need_complete=True, need_unlabelled=True)
-    run = SparseRun(volume, annotation, settings, find_start(settings), folder)
+    start = find_start(settings)
+    command = command_of(settings)
+    run = SparseRun(volume, annotation, settings, start, folder, command)
+    return (yield from run.job(resume=resume, stop=stop, watch=watch))
+
+
+def fine_tune(
+    volume: Volume,
+    annotation: Annotation,
+    settings: SparseSettings,
+    *,
+    model: str,
+    folder: Path,
+    resume: bool = False,
+    stop: Callable[[], bool] = never,
+    watch: Callable[[], int] = first_slice,
+) -> Job[SparseResult]:
+    """Train a model further on an annotation, and predict the whole stack.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image, with its spacing.
+    annotation : Annotation
+        Of the same shape; slices may be labelled in part, and unlabelled pixels do not
+        count.
+    settings : SparseSettings
+        Time, seed and device; preset, start and what concerns N_sp do not matter.
+    model : str
+        Name or folder of the model to start from.
+    folder : Path
+        Becomes a model folder when training is finished.
+    resume, stop, watch
+        As for `train_sparse`.
+
+    Yields
+    ------
+    SparseProgress
+        After each step and each tile.
+
+    Returns
+    -------
+    SparseResult
+        S_c is by the tuned network alone.  Of a model with two networks N_se is tuned
+        and N_sp kept; of one with a single network S_c and the final probability are
+        the same, and the disagreement is between its views.
+
+    Raises
+    ------
+    AnnotationError
+        If the annotation does not fit the image, or only one class is painted.
+    InvalidParameterError, UnknownNameError, WeightsError, WriteError, DeviceMemoryError
+        As for `train_sparse`.
+    """
+    check_annotation(annotation, volume.shape)
+    chosen = settings.model_copy(
+        update={"preset": "fast", "start": model, "refine": False}
+    )
+    command = command_of(chosen, name="fine-tune")
+    start = load_model(model)
+    run = SparseRun(volume, annotation, chosen, start, folder, command)
     return (yield from run.job(resume=resume, stop=stop, watch=watch))
 
 

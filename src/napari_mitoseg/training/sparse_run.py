@@ -92,6 +92,8 @@ class SparseRun:
         What N_se starts from.
     folder : Path
         Becomes the model folder.
+    command : str
+        What the model's card says to repeat it.
     """
 
     def __init__(
@@ -101,7 +103,10 @@ class SparseRun:
         settings: SparseSettings,
         start: TrainedModel | None,
         folder: Path,
+        command: str,
     ) -> None:
+        self._command = command
+        self._parent = start
         self._volume, self._annotation = volume, annotation
         self._settings, self._folder = settings, folder
         self._start = None if start is None else _first_network(start)
@@ -171,7 +176,7 @@ class SparseRun:
                 FIRST: (1 - held) * first,
                 COARSE: predicting,
                 SECOND: (training - first) * refines,
-                FINAL: predicting * refines,
+                FINAL: predicting if refines else predicting / plan.views,
             }
         )
 
@@ -341,15 +346,13 @@ class SparseRun:
     ) -> Job[SparseResult]:
         """Put the model together, predict with it, and save it."""
         self._schedule.begin(FINAL)
-        data, stage, network = self._data, self._plan.segmentation, segmentation
-        final = coarse
-        if refinement is not None:
-            stage, network = self._join(segmentation, refinement)
-            model = TrainedModel(self._card(stage), network)
-            final = yield from self._predict_final(model, coarse)
+        data = self._data
+        stage, network = self._assemble(segmentation, refinement)
+        model = TrainedModel(self._card(stage), network)
+        final, other = yield from self._predict_final(model, coarse)
         coarse_map = data.to_volume(coarse)
         found = data.keep_painted(data.to_volume(final))
-        apart = measure_disagreement(coarse, final)
+        apart = measure_disagreement(other, final)
         apart[data.is_truth] = 0
         card = save_model(network, self._card(stage), self._folder)
         self._work.remove()
@@ -364,8 +367,10 @@ class SparseRun:
             iou=self._iou,
         )
 
-    def _join(self, first: Network, second: Network) -> tuple[Stage, Network]:
-        """Put both networks in a row."""
+    def _assemble(
+        self, first: Network, second: Network | None
+    ) -> tuple[Stage, Network]:
+        """Put the model together: both networks in a row, or one alone."""
         plan = self._plan
         config = SpatialContinuityConfig(
             segmentation=plan.segmentation,
@@ -374,6 +379,13 @@ class SparseRun:
             middle=plan.middle,
             views=plan.views,
         )
+        tuned = (
+            self._parent.network if self._parent and not self._settings.refine else None
+        )
+        if second is None and isinstance(tuned, SpatialContinuity):
+            config, second = tuned.config, tuned.refinement
+        if second is None:
+            return plan.segmentation, first
         network = SpatialContinuity(config)
         network.segmentation.load_state_dict(first.state_dict())
         network.refinement.load_state_dict(second.state_dict())
@@ -382,8 +394,16 @@ class SparseRun:
 
     def _predict_final(
         self, model: TrainedModel, coarse: NDArray[np.uint8]
-    ) -> Job[NDArray[np.uint8]]:
-        """Run N_sp over S_c, with the truth in it where the plan says so."""
+    ) -> Job[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        """Return the final prediction, and another to compare it with.
+
+        N_sp is run over S_c, with the truth in it where the plan says so, and compared
+        with S_c; a single network is compared with one view of itself.
+        """
+        settings = InferenceSettings(device=self._settings.device)
+        if not isinstance(model.network, SpatialContinuity):
+            job = predict_planes(self._volume, model, settings)
+            return coarse, (yield from self._reported(job, FINAL))
         known = dict(enumerate(coarse))
         if self._plan.uses_truth:
             truth = self._data.truth
@@ -391,9 +411,8 @@ class SparseRun:
                 int(z): truth[z].astype(np.uint8) * FULL
                 for z in np.flatnonzero(self._data.is_truth)
             }
-        settings = InferenceSettings(device=self._settings.device)
         job = predict_planes(self._volume, model, settings, known)
-        return (yield from self._reported(job, FINAL))
+        return (yield from self._reported(job, FINAL)), coarse
 
     def _card(self, stage: Stage) -> ModelCard:
         card = describe_training(
@@ -406,7 +425,8 @@ class SparseRun:
             parent=self._start.card if self._start else None,
             held_out=HeldOut(self._data.held_out, self._iou),
         )
-        return card.model_copy(update={"patch": self._plan.first.patch})
+        known = {"patch": self._plan.first.patch, "command": self._command}
+        return card.model_copy(update=known)
 
 
 def _first_network(start: TrainedModel) -> TrainedModel:
