@@ -17,7 +17,6 @@ from napari_mitoseg.annotation.encoding import Annotation, check_annotation
 from napari_mitoseg.jobs import Job
 from napari_mitoseg.models.zoo import TrainedModel, load_model
 from napari_mitoseg.training.fit import never
-from napari_mitoseg.training.provenance import command_of
 from napari_mitoseg.training.sparse_report import SparseResult
 from napari_mitoseg.training.sparse_run import SparseRun
 from napari_mitoseg.training.sparse_settings import SCRATCH, SparseSettings
@@ -89,9 +88,7 @@ def train_sparse(
     leaves an earlier model in `folder` as it is.
     """
     check_annotation(annotation, volume.shape, need_complete=True, need_unlabelled=True)
-    start = find_start(settings)
-    command = command_of(settings)
-    run = SparseRun(volume, annotation, settings, start, folder, command)
+    run = SparseRun(volume, annotation, settings, find_start(settings), folder)
     return (yield from run.job(resume=resume, stop=stop, watch=watch))
 
 
@@ -147,9 +144,8 @@ def fine_tune(
     chosen = settings.model_copy(
         update={"preset": "fast", "start": model, "refine": False}
     )
-    command = command_of(chosen, name="fine-tune")
     start = load_model(model)
-    run = SparseRun(volume, annotation, chosen, start, folder, command)
+    run = SparseRun(volume, annotation, chosen, start, folder, tunes=True)
     return (yield from run.job(resume=resume, stop=stop, watch=watch))
 
 

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from napari_mitoseg.annotation.encoding import Annotation
-from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.device import choose_device
 from napari_mitoseg.inference.footprint import Footprint, measure_footprint
 from napari_mitoseg.inference.predict import predict_planes
@@ -34,6 +33,7 @@ from napari_mitoseg.training.precision import faster_precision
 from napari_mitoseg.training.preview import Previewer
 from napari_mitoseg.training.provenance import (
     HeldOut,
+    command_of,
     describe_training,
 )
 from napari_mitoseg.training.refinement import RefinementBatches
@@ -54,7 +54,11 @@ from napari_mitoseg.training.sparse_report import (
     measure_disagreement,
 )
 from napari_mitoseg.training.sparse_settings import SparsePlan, SparseSettings
-from napari_mitoseg.training.warm_start import warm_start
+from napari_mitoseg.training.warm_start import (
+    first_network,
+    only_semantic,
+    warm_start,
+)
 from napari_mitoseg.training.work_folder import WorkFolder, fingerprint
 from napari_mitoseg.volume import Spacing, Volume
 
@@ -92,8 +96,8 @@ class SparseRun:
         What N_se starts from.
     folder : Path
         Becomes the model folder.
-    command : str
-        What the model's card says to repeat it.
+    tunes : bool
+        Whether `start` is tuned: its output maps and its N_sp, if it has one, are kept.
     """
 
     def __init__(
@@ -103,13 +107,16 @@ class SparseRun:
         settings: SparseSettings,
         start: TrainedModel | None,
         folder: Path,
-        command: str,
+        *,
+        tunes: bool = False,
     ) -> None:
-        self._command = command
-        self._parent = start
+        self._parent = start if tunes else None
+        self._command = command_of(settings, "fine-tune" if tunes else "train-sparse")
         self._volume, self._annotation = volume, annotation
         self._settings, self._folder = settings, folder
-        self._start = None if start is None else _first_network(start)
+        self._start = None if start is None else first_network(start)
+        if self._start and not tunes:
+            self._start = only_semantic(self._start)
         self._device = choose_device(settings.device)
         self._spacing = _working_spacing(volume, settings, self._start)
         self._work = WorkFolder(folder)
@@ -163,7 +170,9 @@ class SparseRun:
         predicting = cost.seconds * float(np.prod(shape)) * plan.views
         total = 60 * plan.minutes
         refines = self._settings.refine
-        training = max(total - (1 + refines) * predicting, LEAST_TRAINING * total)
+        training = max(
+            total - (1 + refines * plan.rounds) * predicting, LEAST_TRAINING * total
+        )
         training = self._work.recall("training seconds", training)
         held = plan.held_share if self._data.held_out is not None else 0.0
         first = plan.share * training
@@ -176,7 +185,7 @@ class SparseRun:
                 FIRST: (1 - held) * first,
                 COARSE: predicting,
                 SECOND: (training - first) * refines,
-                FINAL: predicting if refines else predicting / plan.views,
+                FINAL: predicting * (plan.rounds if refines else 1 / plan.views),
             }
         )
 
@@ -404,15 +413,16 @@ class SparseRun:
         if not isinstance(model.network, SpatialContinuity):
             job = predict_planes(self._volume, model, settings)
             return coarse, (yield from self._reported(job, FINAL))
-        known = dict(enumerate(coarse))
-        if self._plan.uses_truth:
-            truth = self._data.truth
-            known |= {
-                int(z): truth[z].astype(np.uint8) * FULL
-                for z in np.flatnonzero(self._data.is_truth)
-            }
-        job = predict_planes(self._volume, model, settings, known)
-        return (yield from self._reported(job, FINAL)), coarse
+        truth = {
+            int(z): self._data.truth[z].astype(np.uint8) * FULL
+            for z in np.flatnonzero(self._data.is_truth)
+        }
+        final = coarse
+        for _ in range(self._plan.rounds):
+            known = dict(enumerate(final)) | (truth if self._plan.uses_truth else {})
+            job = predict_planes(self._volume, model, settings, known)
+            final = yield from self._reported(job, FINAL)
+        return final, coarse
 
     def _card(self, stage: Stage) -> ModelCard:
         card = describe_training(
@@ -427,23 +437,6 @@ class SparseRun:
         )
         known = {"patch": self._plan.first.patch, "command": self._command}
         return card.model_copy(update=known)
-
-
-def _first_network(start: TrainedModel) -> TrainedModel:
-    """Return what N_se can start from: the first network of a model."""
-    network, card = start.network, start.card
-    if isinstance(network, SpatialContinuity):
-        stage = network.config.segmentation
-        card = card.model_copy(update={"architecture": stage.architecture})
-        network = network.segmentation
-    if network.dimensions != 2 or "semantic" not in network.outputs or network.extra:
-        msg = (
-            f"Training cannot start from {start.card.name!r}: it needs a network of "
-            "two dimensions with a semantic map. Choose fast, scratch, or a model "
-            "trained from a sparse annotation."
-        )
-        raise WeightsError(msg)
-    return TrainedModel(card, network)
 
 
 def _as_stage(model: TrainedModel) -> Stage:
