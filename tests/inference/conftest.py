@@ -12,6 +12,12 @@ SMALL = {
     "unet2d": {"width": 4, "levels": 2, "context": 1},
     "fast": {"context": 1, "widths": [8, 8]},
     "resunet-r": {"widths": [4, 4]},
+    "spatial-continuity": {
+        "segmentation": {"config": {"width": 4, "levels": 1, "context": 1}},
+        "refinement": {"config": {"width": 4, "levels": 2, "context": 2, "extra": 1}},
+        "masks": "probability",
+        "views": 1,
+    },
 }
 
 
@@ -30,9 +36,19 @@ def model(request: pytest.FixtureRequest) -> TrainedModel:
     return small_model(request.param, (40.0, 8.0, 8.0))
 
 
+@pytest.fixture(params=["unet2d", "spatial-continuity"])
+def planar_model(request: pytest.FixtureRequest) -> TrainedModel:
+    return small_model(request.param, (40.0, 8.0, 8.0))
+
+
 @pytest.fixture
-def planar_model() -> TrainedModel:
+def plain_model() -> TrainedModel:
     return small_model("unet2d", (40.0, 8.0, 8.0))
+
+
+@pytest.fixture
+def staged_model() -> TrainedModel:
+    return small_model("spatial-continuity", (40.0, 8.0, 8.0))
 
 
 @pytest.fixture

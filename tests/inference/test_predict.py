@@ -34,14 +34,14 @@ def assert_equal(one: ProbabilityMaps, other: ProbabilityMaps) -> None:
         assert np.count_nonzero(difference) < 1e-3 * difference.size
 
 
-def test_maps_are_what_the_network_says(planar_model: TrainedModel) -> None:
+def test_maps_are_what_the_network_says(plain_model: TrainedModel) -> None:
     grey = np.random.default_rng(0).random((3, 32, 32), dtype=np.float32)
-    maps = drain(predict_maps(Volume(grey, (40, 8, 8)), planar_model, UNTILED))
+    maps = drain(predict_maps(Volume(grey, (40, 8, 8)), plain_model, UNTILED))
     from napari_mitoseg.models.normalize import normalize_slice
 
     image = np.stack([normalize_slice(plane) for plane in grey])
     with torch.inference_mode():
-        logits = planar_model.network(torch.from_numpy(image)[None])
+        logits = plain_model.network(torch.from_numpy(image)[None])
     expected = torch.sigmoid(logits)[0].numpy() * 255
     assert maps.semantic[1] == pytest.approx(expected[0], abs=0.51)
     assert maps.boundary is not None
@@ -62,9 +62,9 @@ def test_tiled_equals_untiled(
     )
 
 
-def test_halves_of_a_tile_equal_the_tile(planar_model: TrainedModel) -> None:
+def test_halves_of_a_tile_equal_the_tile(plain_model: TrainedModel) -> None:
     block = np.random.default_rng(0).normal(size=(2, 3, 256, 192)).astype(np.float32)
-    runner = Runner(planar_model.network, torch.device("cpu"), 1)
+    runner = Runner(plain_model.network, torch.device("cpu"), 1)
     whole = runner.predict(block)
     runner._most = block[:1].size // 2
     assert runner.predict(block) == pytest.approx(whole, abs=1e-4)
@@ -118,7 +118,7 @@ def test_finished_regions_are_in_the_maps_already(
 ) -> None:
     maps = empty_maps(volume.shape, (40.0, 8.0, 8.0), planar_model.network.outputs)
     job = predict_maps(volume, planar_model, UNTILED, maps=maps)
-    first = next(job)
+    first = next(report for report in job if report.region is not None)
     job.close()
     assert first.region == Region((0, 0, 0), (1, 200, 168))
     assert maps.semantic[0].any()
@@ -126,12 +126,12 @@ def test_finished_regions_are_in_the_maps_already(
 
 
 def test_context_is_taken_at_the_distance_the_network_knows(
-    planar_model: TrainedModel, volume: Volume
+    plain_model: TrainedModel, volume: Volume
 ) -> None:
     fine = volume.with_spacing((10.0, 8.0, 8.0))
     every_fourth = Volume(volume.data[1::4], (40.0, 8.0, 8.0))
-    whole = drain(predict_maps(fine, planar_model, UNTILED)).semantic[5]
-    sampled = drain(predict_maps(every_fourth, planar_model, UNTILED)).semantic[1]
+    whole = drain(predict_maps(fine, plain_model, UNTILED)).semantic[5]
+    sampled = drain(predict_maps(every_fourth, plain_model, UNTILED)).semantic[1]
     assert np.array_equal(whole, sampled)
 
 
@@ -179,11 +179,11 @@ class _SmallMemory(torch.nn.Module):
         return self.network(image)
 
 
-def test_running_out_of_memory_halves_what_is_run(planar_model: TrainedModel) -> None:
+def test_running_out_of_memory_halves_what_is_run(plain_model: TrainedModel) -> None:
     block = np.random.default_rng(0).normal(size=(2, 3, 256, 256)).astype(np.float32)
-    small = _SmallMemory(planar_model.network, 3 * 256 * 200)
+    small = _SmallMemory(plain_model.network, 3 * 256 * 200)
     runner = Runner(small, torch.device("cpu"), 1)
-    expected = Runner(planar_model.network, torch.device("cpu"), 1).predict(block)
+    expected = Runner(plain_model.network, torch.device("cpu"), 1).predict(block)
     assert runner.predict(block) == pytest.approx(expected, abs=1e-4)
     assert "ran out of memory" in runner.notice
 
@@ -195,9 +195,9 @@ def test_no_memory_at_all_is_said(planar_model: TrainedModel) -> None:
 
 
 def test_other_errors_are_not_taken_for_lack_of_memory(
-    planar_model: TrainedModel,
+    plain_model: TrainedModel,
 ) -> None:
-    runner = Runner(planar_model.network, torch.device("cpu"), 1)
+    runner = Runner(plain_model.network, torch.device("cpu"), 1)
     with pytest.raises(RuntimeError, match="channels"):
         runner.predict(np.zeros((1, 7, 64, 64), np.float32))
 
@@ -214,7 +214,8 @@ def test_plan_counts_tiles_and_memory(
     settings = UNTILED.model_copy(update={"batch": 5})
     plan = plan_prediction(volume, planar_model, settings)
     reports = list(predict_maps(volume, planar_model, settings))
-    assert plan.n_tiles == len(reports) == 3
+    n_networks = 2 if planar_model.card.architecture == "spatial-continuity" else 1
+    assert plan.n_tiles == len(reports) == 3 * n_networks
     assert plan.memory_bytes > volume.data.size
     assert plan.seconds > 0
     assert plan.device == "cpu"

@@ -18,6 +18,14 @@ SMALL = {
     "unet2d": {"width": 4, "levels": 2},
     "resunet-r": {"widths": [3, 4, 5]},
     "resunet-h": {"widths": [3, 4, 5]},
+    "spatial-continuity": {
+        "segmentation": {
+            "architecture": "fast",
+            "config": {"widths": [4, 6], "context": 1, "outputs": ["semantic"]},
+        },
+        "refinement": {"config": {"width": 4, "levels": 2, "context": 1, "extra": 1}},
+        "masks": "probability",
+    },
 }
 
 
@@ -138,7 +146,7 @@ def open_up(network: Network) -> None:
             parameter.abs_().add_(0.01)
     for module in network.modules():
         for name, child in module.named_children():
-            if isinstance(child, torch.nn.ReLU | torch.nn.ELU):
+            if isinstance(child, torch.nn.ReLU | torch.nn.ELU | torch.nn.Sigmoid):
                 setattr(module, name, torch.nn.Identity())
 
 

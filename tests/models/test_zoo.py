@@ -72,7 +72,12 @@ def test_a_damaged_card_of_the_user_does_not_break_the_list(folder: Path) -> Non
 
 def test_save_fills_in_what_the_network_knows(folder: Path) -> None:
     card = zoo.read_card(folder)
-    assert card.config == {"context": 1, "widths": [4, 6]}
+    assert card.config == {
+        "context": 1,
+        "extra": 0,
+        "widths": [4, 6],
+        "outputs": ["semantic", "boundary"],
+    }
     assert len(card.sha256) == 64
     assert card.halo == Fast.from_config(CONFIG).halo
 

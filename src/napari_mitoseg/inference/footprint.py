@@ -86,7 +86,7 @@ def probe_shape(network: Network) -> tuple[int, ...]:
     z, y, x = network.divisor
     plane = (_multiple(_PROBE, y), _multiple(_PROBE, x))
     if network.dimensions == 2:
-        return (1, 2 * network.context + 1, *plane)
+        return (1, network.in_channels, *plane)
     return (1, 1, _multiple(_PROBE_DEPTH, z), *plane)
 
 

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass
 from math import isqrt
+from typing import Literal
 
 import torch
 
@@ -13,6 +14,7 @@ from napari_mitoseg.inference.prepare import PLANAR, prepared
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.inference.tiling import Cut, PlaneTile, Span, iter_plane_tiles
 from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.spatial_continuity import SpatialContinuity
 from napari_mitoseg.models.zoo import TrainedModel
 from napari_mitoseg.volume import Region, Volume
 
@@ -62,6 +64,38 @@ class Layout:
         return depth * max(tile.n_read for tile in self.tiles)
 
 
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """One network on its way through a volume.
+
+    Attributes
+    ----------
+    model : TrainedModel
+        Network, on the device and ready to predict, and card.
+    layout : Layout
+        Where it is run.
+    footprint : Footprint
+        What that costs.
+    views : {1, 4, 8}
+        Flipped and turned views averaged.
+    """
+
+    model: TrainedModel
+    layout: Layout
+    footprint: Footprint
+    views: Literal[1, 4, 8]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of the largest tile."""
+        return int(self.layout.largest_tile * self.footprint.memory_bytes)
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time."""
+        return self.layout.n_read * self.footprint.seconds * self.views
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a prediction will take.
@@ -109,19 +143,70 @@ def plan_prediction(
         From a small tile run on the device.
     """
     device = choose_device(settings.device)
-    network = prepared(model.network, device)
-    footprint = measure_footprint(network, device)
-    layout = lay_out(volume, model, settings, region, footprint, device)
-    n_maps = len(network.outputs)
-    maps = n_maps * layout.region.shape[0] * layout.region.shape[1]
-    memory = layout.largest_tile * footprint.memory_bytes
-    seconds = layout.n_read * footprint.seconds * settings.augmentation
+    passes = plan_passes(volume, model, settings, region, device)
+    depth, height, width = passes[-1].layout.region.shape
+    maps = len(model.network.outputs) * depth * height * width
     return Plan(
-        n_tiles=layout.n_tiles,
-        memory_bytes=int(memory) + maps * layout.region.shape[2],
-        seconds=seconds,
+        n_tiles=sum(one.layout.n_tiles for one in passes),
+        memory_bytes=max(one.memory_bytes for one in passes) + maps,
+        seconds=sum(one.seconds for one in passes),
         device=str(device),
     )
+
+
+def plan_passes(
+    volume: Volume,
+    model: TrainedModel,
+    settings: InferenceSettings,
+    region: Region | None,
+    device: torch.device,
+) -> tuple[Pass, ...]:
+    """Lay out every network that a prediction runs, in order.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    model : TrainedModel
+        Network and card.
+    settings : InferenceSettings
+        Tiles and augmentation.
+    region : Region or None
+        Part to predict; everything when None.
+    device : torch.device
+        Where to run.
+
+    Returns
+    -------
+    tuple of Pass
+        One, or two for the spatial-continuity model: N_se over every slice and pixel
+        that N_sp looks at, then N_sp.
+    """
+    network = prepared(model.network, device)
+    if not isinstance(network, SpatialContinuity):
+        ready = TrainedModel(model.card, network)
+        footprint = measure_footprint(network, device)
+        layout = lay_out(volume, ready, settings, region, footprint, device)
+        return (Pass(ready, layout, footprint, settings.augmentation),)
+    views = max(settings.augmentation, network.views)
+    last = TrainedModel(model.card, network.refinement)
+    footprint = measure_footprint(last.network, device)
+    layout = lay_out(volume, last, settings, region, footprint, device)
+    first = TrainedModel(model.card, network.segmentation)
+    needed = _needed(layout, network.refinement.context * context_stride(volume, last))
+    cost = measure_footprint(first.network, device)
+    earlier = lay_out(volume, first, settings, region, cost, device, needed)
+    return (
+        Pass(first, earlier, cost, network.views),
+        Pass(last, layout, footprint, views),
+    )
+
+
+def context_stride(volume: Volume, model: TrainedModel) -> int:
+    """Return how many slices apart the context is to be what the network knows."""
+    if volume.spacing is None:
+        return 1
+    return max(1, round(model.card.spacing[0] / volume.spacing[0]))
 
 
 def lay_out(
@@ -131,6 +216,7 @@ def lay_out(
     region: Region | None,
     footprint: Footprint,
     device: torch.device,
+    box: Region | None = None,
 ) -> Layout:
     """Cut a region of a volume into tiles that fit the device.
 
@@ -148,6 +234,8 @@ def lay_out(
         Memory of the network per voxel.
     device : torch.device
         Where it will run.
+    box : Region, optional
+        Part of the model's grid to predict; what `region` covers when absent.
 
     Returns
     -------
@@ -166,7 +254,7 @@ def lay_out(
         volume, model.card.spacing, resample=settings.resample, resample_z=resample_z
     )
     grid = Grid.between(volume.shape, ratio)
-    box = grid.covering(wanted)
+    box = box or grid.covering(wanted)
     depth = min(_DEPTH, grid.model[0]) if resample_z else 1
     side, batch = settings.tile, settings.batch
     if settings.automatic_tiles:
@@ -185,6 +273,24 @@ def lay_out(
     else:
         windows = _batches(box.start[0], box.stop[0], batch)
     return Layout(grid, wanted, windows, tuple(iter_plane_tiles(ys, xs)))
+
+
+def _needed(layout: Layout, reach: int) -> Region:
+    """Return the part of the grid that a pass reads, `reach` slices around it."""
+    depth, height, width = layout.grid.model
+    ys, xs = zip(*((tile.y, tile.x) for tile in layout.tiles), strict=True)
+    return Region(
+        (
+            layout.windows[0].read_start - reach,
+            min(y.read_start for y in ys),
+            min(x.read_start for x in xs),
+        ),
+        (
+            layout.windows[-1].read_stop + reach,
+            max(y.read_stop for y in ys),
+            max(x.read_stop for x in xs),
+        ),
+    ).within((depth, height, width))
 
 
 def _budget(device: torch.device) -> float:

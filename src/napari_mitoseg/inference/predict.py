@@ -1,22 +1,16 @@
 """The prediction job: from a volume to probability maps, tile by tile."""
 
-from itertools import pairwise
 from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg.errors import ShapeError
-from napari_mitoseg.inference.blending import Blender, Map, ramp
-from napari_mitoseg.inference.device import choose_device
-from napari_mitoseg.inference.footprint import measure_footprint
-from napari_mitoseg.inference.layout import Layout, lay_out
-from napari_mitoseg.inference.prepare import PLANAR, prepared
+from napari_mitoseg.inference.blending import Map
+from napari_mitoseg.inference.layout import Layout
+from napari_mitoseg.inference.passes import NOTHING, Known, open_run
 from napari_mitoseg.inference.resampling import resize_planes
-from napari_mitoseg.inference.runner import Runner
 from napari_mitoseg.inference.settings import InferenceSettings
-from napari_mitoseg.inference.source import SliceSource
-from napari_mitoseg.inference.tiling import PlaneTile, Span, reflected
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.maps import FULL, ProbabilityMaps
 from napari_mitoseg.models.zoo import TrainedModel
@@ -52,6 +46,7 @@ def predict_maps(
     settings: InferenceSettings,
     region: Region | None = None,
     maps: ProbabilityMaps | None = None,
+    known: Known = NOTHING,
 ) -> Job[ProbabilityMaps]:
     """Predict the probability maps of a volume.
 
@@ -68,6 +63,9 @@ def predict_maps(
         as context, so a part is predicted as it would be within the whole.
     maps : ProbabilityMaps, optional
         Filled in place as tiles finish; made when absent.
+    known : mapping of int to ndarray of uint8
+        Masks × 255 of some slices, on the model's grid; a model with two networks takes
+        them instead of what the first says.
 
     Yields
     ------
@@ -88,28 +86,56 @@ def predict_maps(
     DeviceMemoryError
         If not even the smallest tile fits into memory.
     """
-    device = choose_device(settings.device)
-    network = prepared(model.network, device)
-    footprint = measure_footprint(network, device)
-    layout = lay_out(volume, model, settings, region, footprint, device)
+    run = open_run(volume, model, settings, region, known)
+    layout = run.layout
     spacing = volume.spacing or model.card.spacing
-    maps = maps or empty_maps(layout.region.shape, spacing, network.outputs)
+    outputs = model.network.outputs
+    maps = maps or empty_maps(layout.region.shape, spacing, outputs)
     _check_shape(maps, layout)
-    runner = Runner(network, device, settings.augmentation)
-    gather = _Gather(volume, model, layout)
-    blender = Blender(len(network.outputs), layout.grid.model[1:])
-    writer = _MapWriter(maps, layout, network.outputs)
-    done = 0
-    for index, window in enumerate(layout.windows):
-        for tile in layout.tiles:
-            answer = runner.predict(gather.block(window, tile))
-            _blend(blender, layout, index, tile, gather.by_slice(answer))
-            done += 1
-            last = tile is layout.tiles[-1]
-            final = writer.write(blender, _final(layout, index)) if last else None
-            message = runner.notice or "Predicting"
-            yield Progress(done, layout.n_tiles, message, final)
+    writer = _MapWriter(maps, layout, outputs)
+    for done, planes in enumerate(run.planes(), start=1):
+        final = writer.write(planes) if planes else None
+        yield Progress(done, run.n_tiles, run.notice or "Predicting", final)
     return maps
+
+
+def predict_planes(
+    volume: Volume,
+    model: TrainedModel,
+    settings: InferenceSettings,
+    known: Known = NOTHING,
+) -> Job[NDArray[np.uint8]]:
+    """Predict the semantic probability of a volume on the grid of the model.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack, read slice by slice.
+    model : TrainedModel
+        Network and card.
+    settings : InferenceSettings
+        Device, augmentation, tiles.
+    known : mapping of int to ndarray of uint8
+        As for `predict_maps`.
+
+    Yields
+    ------
+    Progress
+        One per tile.
+
+    Returns
+    -------
+    ndarray of uint8, shape (Z, Y, X) of the model's grid
+        Probability × 255: what a refining network is given at test time.
+    """
+    run = open_run(volume, model, settings, known=known)
+    kept = np.zeros(run.layout.grid.model, np.uint8)
+    semantic = model.network.outputs.index("semantic")
+    for done, planes in enumerate(run.planes(), start=1):
+        for z, plane in planes.items():
+            kept[z] = np.rint(plane[semantic] * FULL)
+        yield Progress(done, run.n_tiles, run.notice or "Predicting")
+    return kept
 
 
 def _check_shape(maps: ProbabilityMaps, layout: Layout) -> None:
@@ -119,90 +145,6 @@ def _check_shape(maps: ProbabilityMaps, layout: Layout) -> None:
             "Give maps of the region's shape."
         )
         raise ShapeError(msg)
-
-
-def _final(layout: Layout, index: int) -> range:
-    """Return the slices that no later window adds to."""
-    starts = [window.keep_start for window in layout.windows]
-    starts.append(layout.windows[-1].keep_stop)
-    first, last = list(pairwise(starts))[index]
-    return range(first, last)
-
-
-def _blend(
-    blender: Blender, layout: Layout, index: int, tile: PlaneTile, answer: Map
-) -> None:
-    """Add what the network said of one tile, weighted down towards its neighbours."""
-    window = layout.windows[index]
-    along_z = _ramp(window, [(w.keep_start, w.keep_stop) for w in layout.windows])
-    along_y = _ramp(tile.y, [(t.y.keep_start, t.y.keep_stop) for t in layout.tiles])
-    along_x = _ramp(tile.x, [(t.x.keep_start, t.x.keep_stop) for t in layout.tiles])
-    plane = along_y[:, None] * along_x[None, :]
-    kept = answer[:, window.crop, tile.y.crop, tile.x.crop]
-    for offset, share in enumerate(along_z):
-        z = window.keep_start + offset
-        where = (tile.y.kept, tile.x.kept)
-        blender.add(z, where, kept[:, offset], plane * share)
-
-
-def _ramp(span: Span, others: list[tuple[int, int]]) -> NDArray[np.float32]:
-    """Return the weight along one axis, sloping where a neighbour overlaps."""
-    before = [stop for start, stop in others if start < span.keep_start]
-    behind = [start for start, stop in others if start > span.keep_start]
-    rise = max(max(before, default=0) - span.keep_start, 0)
-    fall = max(span.keep_stop - min(behind, default=span.keep_stop), 0)
-    size = span.keep_stop - span.keep_start
-    return np.minimum(
-        ramp(size, rise, rises=rise > 0, falls=False),
-        ramp(size, fall, rises=False, falls=fall > 0),
-    )
-
-
-class _Gather:
-    """Collects the voxels a tile is predicted from."""
-
-    def __init__(self, volume: Volume, model: TrainedModel, layout: Layout) -> None:
-        self._planar = model.network.dimensions == PLANAR
-        self._context = model.network.context
-        self._stride = _context_stride(volume, model.card.spacing)
-        self._grid = layout.grid
-        depth = max(window.read_size for window in layout.windows)
-        planes = depth + 2 * self._context * self._stride + 1
-        self._source = SliceSource(volume, layout.grid, keep=planes)
-
-    def block(self, window: Span, tile: PlaneTile) -> NDArray[np.float32]:
-        """Return the network input of a tile."""
-        depth, height, width = self._grid.model
-        ys = reflected(tile.y.read_start, tile.y.read_stop, height)
-        xs = reflected(tile.x.read_start, tile.x.read_stop, width)
-        index = np.ix_(ys, xs)
-        if not self._planar:
-            zs = reflected(window.read_start, window.read_stop, depth)
-            return np.stack([self._source.plane(int(z))[index] for z in zs])[None, None]
-        return np.stack(
-            [
-                [self._source.plane(z)[index] for z in self._neighbours(middle)]
-                for middle in range(window.read_start, window.read_stop)
-            ]
-        )
-
-    def by_slice(self, answer: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a prediction as (n_outputs, Z, Y, X)."""
-        return answer.swapaxes(0, 1) if self._planar else answer[0]
-
-    def _neighbours(self, middle: int) -> list[int]:
-        """Return the slices of the context; the end slices are repeated beyond it."""
-        reach = self._context
-        last = self._grid.model[0] - 1
-        offsets = range(-reach, reach + 1)
-        return [min(max(middle + k * self._stride, 0), last) for k in offsets]
-
-
-def _context_stride(volume: Volume, model_spacing: Spacing) -> int:
-    """Return how many slices apart the context is to be what the network knows."""
-    if volume.spacing is None:
-        return 1
-    return max(1, round(model_spacing[0] / volume.spacing[0]))
 
 
 class _MapWriter:
@@ -218,10 +160,10 @@ class _MapWriter:
         self._last = layout.windows[-1].keep_stop - 1
         self._planes: dict[int, Map] = {}
 
-    def write(self, blender: Blender, final: range) -> Region:
+    def write(self, planes: dict[int, Map]) -> Region:
         """Write every slice whose neighbours in the model's grid are final."""
-        for z in final:
-            self._planes[z] = self._native_plane(blender.take(z))
+        for z, plane in planes.items():
+            self._planes[z] = self._native_plane(plane)
         first = self._next
         while self._next < self._region.stop[0] and self._is_known(self._next):
             self._write_slice(self._next)

@@ -3,6 +3,15 @@
 from napari_mitoseg.models.base import Network, architectures
 from napari_mitoseg.models.fast import Fast
 from napari_mitoseg.models.resunet import ResUNetH, ResUNetR
+from napari_mitoseg.models.spatial_continuity import SpatialContinuity
 from napari_mitoseg.models.unet2d import UNet2d
 
-__all__ = ["Fast", "Network", "ResUNetH", "ResUNetR", "UNet2d", "architectures"]
+__all__ = [
+    "Fast",
+    "Network",
+    "ResUNetH",
+    "ResUNetR",
+    "SpatialContinuity",
+    "UNet2d",
+    "architectures",
+]

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from napari_mitoseg.models.receptive_field import Reach
 from napari_mitoseg.params import Params
 from napari_mitoseg.registry import Registry
 from napari_mitoseg.volume import Shape
@@ -14,7 +15,8 @@ class Network(nn.Module):
 
     Input is a normalised image, see `normalize.normalize_slice`.  A network of two
     dimensions takes ``(B, 2 * context + 1, Y, X)``, the slice to segment in the
-    middle of its neighbours, and returns ``(B, len(outputs), Y, X)``.  One of three
+    middle of its neighbours, and returns ``(B, len(outputs), Y, X)``; if it has
+    `extra` channels, they follow the slices.  One of three
     dimensions takes ``(B, 1, Z, Y, X)`` and returns ``(B, len(outputs), Z, Y, X)``.
     Statistics must not depend on the size of the input (batch normalisation is
     fine, instance normalisation is not), so that tiled equals untiled.
@@ -34,6 +36,9 @@ class Network(nn.Module):
         What the output maps are, in order.
     context : int
         Neighbour slices on each side that go in as channels; 0 in 3D.
+    extra : int
+        Channels that go in beside the slices; 0 but for a refining network, see
+        `spatial_continuity.SpatialContinuity`.
     divisor : tuple of int
         Input sizes along z, y, x must be multiples of these.
     halo : tuple of int
@@ -44,6 +49,7 @@ class Network(nn.Module):
     dimensions: ClassVar[int]
     outputs: tuple[str, ...]
     context: int
+    extra: int = 0
     divisor: Shape
     halo: Shape
 
@@ -75,7 +81,22 @@ class Network(nn.Module):
     @property
     def in_channels(self) -> int:
         """Number of channels of the input."""
-        return 2 * self.context + 1
+        return 2 * self.context + 1 + self.extra
+
+    def needs(self, reach: Reach) -> Reach:
+        """Return what an interval of the output depends on, along y or x.
+
+        Parameters
+        ----------
+        reach : Reach
+            Pixels of the output.
+
+        Returns
+        -------
+        Reach
+            Pixels of the input; only planar networks say so.
+        """
+        raise NotImplementedError
 
     def count_parameters(self) -> int:
         """Return the number of trainable values."""

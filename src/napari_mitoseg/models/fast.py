@@ -17,13 +17,19 @@ class FastConfig(Params):
     """Settings of `Fast`."""
 
     context: int = param(
-        1, ge=0, le=4, description="Neighbour slices on each side that are seen."
+        1, ge=0, le=16, description="Neighbour slices on each side that are seen."
+    )
+    extra: int = param(
+        0, ge=0, le=8, description="Channels that go in beside the slices."
     )
     widths: tuple[int, ...] = param(
         (32, 64, 128, 192, 256),
         min_length=2,
         max_length=6,
         description="Channels at each level, finest first.",
+    )
+    outputs: tuple[str, ...] = param(
+        ("semantic", "boundary"), min_length=1, description="Names of output maps."
     )
 
 
@@ -43,16 +49,16 @@ class Fast(Network):
 
     Config = FastConfig
     dimensions = 2
-    outputs = ("semantic", "boundary")
 
     def __init__(self, config: FastConfig) -> None:
         super().__init__(config)
-        self.context = config.context
+        self.context, self.extra = config.context, config.extra
+        self.outputs = config.outputs
         widths = config.widths
-        levels = len(widths)
-        stride = STEM * 2 ** (levels - 1)
+        self._levels = len(widths)
+        stride = STEM * 2 ** (self._levels - 1)
         self.divisor = (1, stride, stride)
-        reach = radius(lambda span: _walk(span, levels), stride)
+        reach = radius(self.needs, stride)
         self.halo = (self.context, reach, reach)
         inputs = (self.in_channels * STEM**2, *widths[:-1])
         self.encoder = nn.ModuleList(map(double_conv_2d, inputs, widths))
@@ -63,7 +69,7 @@ class Fast(Network):
         self.head = nn.Conv2d(widths[0], len(self.outputs) * STEM**2, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return logits of the middle slice, ``(B, 2, Y, X)``."""
+        """Return logits of the middle slice, ``(B, len(outputs), Y, X)``."""
         features = pixel_unshuffle(image, STEM)
         skips: list[Tensor] = []
         for level, block in enumerate(self.encoder):
@@ -77,14 +83,13 @@ class Fast(Network):
             features = block(raised + skips.pop())
         return pixel_shuffle(self.head(features), STEM)
 
-
-def _walk(reach: Reach, levels: int) -> Reach:
-    """Walk from an output pixel back to the input."""
-    needed = walk_u_shape(
-        reach.through_nearest(STEM),
-        levels,
-        down=lambda r: r.through_convolution(2, stride=2),
-        up=Reach.through_nearest,
-        block=lambda r: r.through_convolution(5),
-    )
-    return needed.through_convolution(STEM, stride=STEM)
+    def needs(self, reach: Reach) -> Reach:
+        """Return what an interval of the output depends on, along y or x."""
+        needed = walk_u_shape(
+            reach.through_nearest(STEM),
+            self._levels,
+            down=lambda r: r.through_convolution(2, stride=2),
+            up=Reach.through_nearest,
+            block=lambda r: r.through_convolution(5),
+        )
+        return needed.through_convolution(STEM, stride=STEM)

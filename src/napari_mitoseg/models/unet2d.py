@@ -16,6 +16,9 @@ class UNet2dConfig(Params):
     context: int = param(
         0, ge=0, le=16, description="Neighbour slices on each side that are seen."
     )
+    extra: int = param(
+        0, ge=0, le=8, description="Channels that go in beside the slices."
+    )
     width: int = param(32, ge=1, le=256, description="Filters at the finest level.")
     levels: int = param(4, ge=1, le=6, description="Times the image is halved.")
     outputs: tuple[str, ...] = param(
@@ -46,11 +49,12 @@ class UNet2d(Network):
 
     def __init__(self, config: UNet2dConfig) -> None:
         super().__init__(config)
-        self.context = config.context
+        self.context, self.extra = config.context, config.extra
         self.outputs = config.outputs
+        self._levels = config.levels
         stride = 2**config.levels
         self.divisor = (1, stride, stride)
-        reach = radius(lambda span: _walk(span, config.levels), stride)
+        reach = radius(self.needs, stride)
         self.halo = (self.context, reach, reach)
         widths = [config.width * 2**level for level in range(config.levels + 1)]
         inputs = [self.in_channels, *widths[:-1]]
@@ -74,13 +78,12 @@ class UNet2d(Network):
         logits: Tensor = self.head(features)
         return logits
 
-
-def _walk(reach: Reach, levels: int) -> Reach:
-    """Walk from an output pixel back to the input."""
-    return walk_u_shape(
-        reach,
-        levels + 1,
-        down=lambda r: r.through_convolution(2, stride=2),
-        up=Reach.through_nearest,
-        block=lambda r: r.through_convolution(5),
-    )
+    def needs(self, reach: Reach) -> Reach:
+        """Return what an interval of the output depends on, along y or x."""
+        return walk_u_shape(
+            reach,
+            self._levels + 1,
+            down=lambda r: r.through_convolution(2, stride=2),
+            up=Reach.through_nearest,
+            block=lambda r: r.through_convolution(5),
+        )

@@ -12,6 +12,7 @@ from napari_mitoseg.postprocessing.fill_holes import FillHoles
 from napari_mitoseg.postprocessing.median_z import MedianZ
 from napari_mitoseg.postprocessing.remove_small import RemoveSmall
 from napari_mitoseg.postprocessing.seed_map import SeedMap
+from napari_mitoseg.postprocessing.spatial_continuity import SpatialContinuityRefinement
 from napari_mitoseg.postprocessing.state import Kind, State
 from napari_mitoseg.postprocessing.step import Step, steps
 from napari_mitoseg.postprocessing.threshold import BoundaryThreshold, Threshold
@@ -30,6 +31,7 @@ __all__ = [
     "SeedMap",
     "SeededWatershed",
     "Segmentation",
+    "SpatialContinuityRefinement",
     "State",
     "Step",
     "Threshold",

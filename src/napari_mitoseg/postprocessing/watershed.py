@@ -110,7 +110,7 @@ def _height_at(maps: ProbabilityMaps, at: At) -> NDArray[np.uint8]:
     height: NDArray[np.uint8] = FULL - maps.semantic.reshape(-1)[at]
     if maps.boundary is not None:
         np.maximum(height, maps.boundary.reshape(-1)[at], out=height)
-    return height >> 2
+    return height >> np.uint8(2)
 
 
 def _seeds_of_parts(parts: Labels, seeds: Labels) -> tuple[Array, Array]:

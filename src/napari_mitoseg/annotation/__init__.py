@@ -1,0 +1,1 @@
+"""Sparse annotations: what was painted, what it means, and where to paint next."""

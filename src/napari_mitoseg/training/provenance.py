@@ -1,0 +1,130 @@
+"""The card of a model that was trained from an annotation: where it comes from."""
+
+from typing import Literal, NamedTuple
+
+from napari_mitoseg.annotation.encoding import Annotation
+from napari_mitoseg.models.spatial_continuity import Stage
+from napari_mitoseg.models.zoo import ModelCard, Score
+from napari_mitoseg.training.sparse_settings import SparseSettings
+from napari_mitoseg.volume import Spacing, Volume
+
+CITATION = (
+    "Semi-supervised segmentation of mitochondria from electron microscopy images "
+    "using spatial continuity (method)",
+)
+HELD_OUT = (
+    "held out of the first part of the training, which went on with it afterwards; "
+    "semantic map > 0.5, no augmentation"
+)
+
+
+class HeldOut(NamedTuple):
+    """What was measured on a slice that training had not seen."""
+
+    slice: int | None = None
+    iou: float | None = None
+
+
+def describe_training(
+    name: str,
+    stage: Stage,
+    volume: Volume,
+    annotation: Annotation,
+    settings: SparseSettings,
+    *,
+    spacing: Spacing,
+    parent: ModelCard | None,
+    held_out: HeldOut,
+) -> ModelCard:
+    """Write the card of a model that was trained from an annotation.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    stage : Stage
+        Architecture and configuration.
+    volume : Volume
+        The image.
+    annotation : Annotation
+        What was learned from.
+    settings : SparseSettings
+        Preset, start, seed.
+    spacing : tuple of float
+        Of the model, nm, ZYX.
+    parent : ModelCard or None
+        Model that training started from.
+    held_out : HeldOut
+        Score on a slice that was kept back.
+
+    Returns
+    -------
+    ModelCard
+        With slices, seed, parent, terms and scores.
+    """
+    z, y, x = volume.shape
+    slices = ", ".join(map(str, annotation.labelled))
+    licence = parent.licence if parent else "That of the annotation and the image."
+    return ModelCard(
+        name=name,
+        architecture=stage.architecture,
+        config=stage.config,
+        spacing=spacing,
+        description=f"Trained on {len(annotation.labelled)} labelled slices of "
+        f"{volume.name}: preset {settings.preset}, seed {settings.seed}.",
+        data=(
+            f"{volume.name} ({z}×{y}×{x}), slices {slices}",
+            *(parent.data if parent else ()),
+        ),
+        licence=licence,
+        citation=(*CITATION, *(parent.citation if parent else ())),
+        scores=_scores(volume, held_out),
+        parent=parent.name if parent else "",
+    )
+
+
+def command_of(
+    settings: SparseSettings,
+    name: Literal["train-sparse", "fine-tune"] = "train-sparse",
+) -> str:
+    """Return the command line that repeats a training.
+
+    Parameters
+    ----------
+    settings : SparseSettings
+        What was chosen.
+    name : {"train-sparse", "fine-tune"}
+        Of the command.
+
+    Returns
+    -------
+    str
+        Image, annotation and the folder to write to are left to fill in.
+
+    Examples
+    --------
+    >>> command_of(SparseSettings(preset="paper", minutes=90))
+    'napari-mitoseg train-sparse IMAGE ANNOTATION --preset paper --seed 0 --minutes 90'
+    """
+    options = [f"--preset {settings.preset}", f"--start {settings.start}"]
+    if settings.preset == "paper":
+        options.pop()
+    if name == "fine-tune":
+        options = [f"--model {settings.start}"]
+    options.append(f"--seed {settings.seed}")
+    if settings.minutes:
+        options.append(f"--minutes {settings.minutes:g}")
+    return f"napari-mitoseg {name} IMAGE ANNOTATION {' '.join(options)}"
+
+
+def _scores(volume: Volume, held_out: HeldOut) -> tuple[Score, ...]:
+    if held_out.iou is None:
+        return ()
+    return (
+        Score(
+            data=f"{volume.name}, slice {held_out.slice}",
+            value=round(held_out.iou, 3),
+            seen="same stack",
+            how=HELD_OUT,
+        ),
+    )
