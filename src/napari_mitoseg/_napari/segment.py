@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from napari_mitoseg.pipeline import Result
 
 ESTIMATE_AFTER_MS = 300
-RECHAIN_AFTER_MS = 80
+RECHAIN_AFTER_MS = 40
 RUN, PREVIEW = "run", "preview"
 RUN_STYLE = """
 QPushButton:enabled { background-color: #3f5fd0; color: white; font-weight: bold; }
