@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from napari_mitoseg.pipeline import Result
 
 ESTIMATE_AFTER_MS = 300
-RECHAIN_AFTER_MS = 150
+RECHAIN_AFTER_MS = 40
 RUN, PREVIEW = "run", "preview"
 RUN_STYLE = """
 QPushButton:enabled { background-color: #3f5fd0; color: white; font-weight: bold; }
@@ -74,6 +74,7 @@ class SegmentWidget(Panel):
         self._models = tasks.ModelCache()
         self.shown: dict[str, Shown] = {}
         self._filling: ResultLayers | None = None
+        self._borrowed: tuple[Region, str] | None = None
         self._default = Recipe()
         self.image = ImageBox(self.viewer)
         self.model = ModelBox(self._default.model)
@@ -155,7 +156,7 @@ class SegmentWidget(Panel):
             self.fail(error)
             return
         maps = tasks.blank_maps(region, volume.spacing or card.spacing, card)
-        self._filling = ResultLayers(self.viewer, image, region, image.name)
+        self._filling = self._layers_to_fill(image, region)
         self._filling.show_filling(maps)
         done = partial(self._on_segmented, RUN, image, region)
         job = (tasks.segment, volume, recipe, region, self._models, maps)
@@ -340,10 +341,27 @@ class SegmentWidget(Panel):
         self.say("")
         self.run(done, *job, stopped=self._drop_filling)
 
+    def _layers_to_fill(self, image: Image, region: Region) -> ResultLayers:
+        """Return layers for a run: those of the preview if it needs new ones."""
+        known, preview = self.shown.get(RUN), self.shown.get(PREVIEW)
+        is_rerun = known is not None and known.layers.covers(image, region)
+        if is_rerun or preview is None or not preview.layers.belongs_to(image):
+            return ResultLayers(self.viewer, image, region, image.name)
+        self._borrowed = preview.layers.region, preview.layers.prefix
+        preview.layers.move(region, image.name)
+        return preview.layers
+
     def _drop_filling(self) -> None:
-        if self._filling is not None:
-            self._filling.remove()
-            self._filling = None
+        """Take the map that was being filled away; the preview gets its layers back."""
+        filling, self._filling = self._filling, None
+        borrowed, self._borrowed = self._borrowed, None
+        if filling is None:
+            return
+        if borrowed is None:
+            filling.remove()
+            return
+        filling.move(*borrowed)
+        filling.show_probability(self.shown[PREVIEW].result.maps)
 
     def _on_opened(self, opened: tasks.OpenedStack) -> None:
         self.image.add(opened)
@@ -354,8 +372,10 @@ class SegmentWidget(Panel):
         self, kind: str, image: Image, region: Region, result: "Result"
     ) -> None:
         """Show a result in place of the last one of its kind."""
-        self._forget(PREVIEW)
         layers = self._layers_for(kind, image, region)
+        if PREVIEW in self.shown and self.shown[PREVIEW].layers is not layers:
+            self._forget(PREVIEW)
+        self.shown.pop(PREVIEW, None)
         self.shown[kind] = Shown(result, layers)
         self._to_show = [*layers.showing(result), partial(self._on_shown, kind)]
         self._show_next.start()
@@ -380,10 +400,18 @@ class SegmentWidget(Panel):
         if known is not None and known.layers.covers(image, region):
             self._drop_filling()
             return known.layers
-        filling, self._filling = self._filling, None
-        if filling is not None:
-            return filling
-        return ResultLayers(self.viewer, image, region, f"{image.name} preview")
+        if kind == PREVIEW:
+            return self._layers_of_preview(image, region)
+        filling, self._filling, self._borrowed = self._filling, None, None
+        return filling or ResultLayers(self.viewer, image, region, image.name)
+
+    def _layers_of_preview(self, image: Image, region: Region) -> ResultLayers:
+        """Return the layers of the last preview, moved, or new ones."""
+        prefix, known = f"{image.name} preview", self.shown.get(PREVIEW)
+        if known is None or not known.layers.belongs_to(image):
+            return ResultLayers(self.viewer, image, region, prefix)
+        known.layers.move(region, prefix)
+        return known.layers
 
     def _forget(self, kind: str) -> None:
         known = self.shown.pop(kind, None)
