@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from napari_mitoseg.annotation.encoding import Annotation
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
-from napari_mitoseg.jobs import drain
+from napari_mitoseg.jobs import Progress, drain
 from napari_mitoseg.training.sparse import train_sparse
 from napari_mitoseg.training.sparse_report import SparseProgress, SparseResult
 from napari_mitoseg.training.sparse_settings import SCRATCH, SparseSettings
@@ -129,8 +129,9 @@ def run_case(case: Case, volume: Volume, truth: Mask, out: Path) -> dict[str, An
     began = time.monotonic()
     first_preview: list[float] = []
 
-    def watch(progress: SparseProgress) -> None:
-        if progress.preview is not None and not first_preview:
+    def watch(progress: Progress) -> None:
+        shown = isinstance(progress, SparseProgress) and progress.preview is not None
+        if shown and not first_preview:
             first_preview.append(time.monotonic() - began)
 
     job = train_sparse(volume, annotation, settings, folder=out / "models" / case.key)
