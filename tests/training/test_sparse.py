@@ -333,9 +333,7 @@ def test_too_little_memory_is_said_and_can_be_resumed_from(
     error = RuntimeError("[enforce fail] can't allocate memory")
     with monkeypatch.context() as patch:
         fail_in(patch, "draw_batch", error)
-        with pytest.raises(
-            DeviceMemoryError, match="smaller patches.*2 steps are kept"
-        ):
+        with pytest.raises(DeviceMemoryError, match=r"smaller patches.*steps are kept"):
             drain(train_sparse(VOLUME, ANNOTATION, settings, folder=tmp_path))
     drain(train_sparse(VOLUME, ANNOTATION, settings, folder=tmp_path, resume=True))
     assert load_model(tmp_path).card.architecture == "spatial-continuity"
@@ -390,15 +388,12 @@ def test_fine_tuning_keeps_the_second_network(
 
 
 def test_unlabelled_pixels_never_count(start: str) -> None:
-    """The same labels on other pixels give the same gradient."""
     network = load_model(start).network.train()
     stack = sparse_run.prepare_data(VOLUME, painted(3), SPACING).stack
-    other = stack.image.clone()
     settings = fitting.FitSettings(patch=(1, 32, 32), batch=2, foreground=0, dark=0)
-    image, target, known = fitting.draw_batch(
+    _, target, known = fitting.draw_batch(
         network, [stack], settings, 0, torch.device("cpu")
     )
-    assert other.shape == stack.image.shape
     loss = fitting.losses["bce-dice"]
     logits = torch.zeros_like(target, requires_grad=True)
     known = known * (torch.rand(known.shape) > 0.5)
@@ -411,7 +406,7 @@ def test_unlabelled_pixels_never_count(start: str) -> None:
 def test_a_damaged_state_is_said(settings: SparseSettings, tmp_path: Path) -> None:
     (tmp_path / ".training").mkdir()
     (tmp_path / ".training" / "state.json").write_text("{", encoding="utf-8")
-    with pytest.raises(WeightsError, match="state.json is damaged"):
+    with pytest.raises(WeightsError, match=r"state\.json is damaged"):
         drain(train_sparse(VOLUME, ANNOTATION, settings, folder=tmp_path, resume=True))
 
 

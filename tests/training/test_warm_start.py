@@ -63,5 +63,5 @@ def test_the_first_of_two_networks_is_taken() -> None:
 def test_networks_of_three_dimensions_are_no_start() -> None:
     network = architectures["resunet-r"].from_config({"widths": [4, 4]})
     card = ModelCard(name="deep", architecture="resunet-r", spacing=(40, 8, 8))
-    with pytest.raises(WeightsError, match="'deep'.*two dimensions"):
+    with pytest.raises(WeightsError, match=r"'deep'.*two dimensions"):
         first_network(TrainedModel(card, network))

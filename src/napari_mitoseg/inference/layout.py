@@ -260,7 +260,8 @@ def lay_out(
     if settings.automatic_tiles:
         budget = _budget(device)
         capacity = int(budget / footprint.memory_bytes / depth)
-        side, batch = _automatic(grid, network, capacity, _BATCH_LIMIT[device.type])
+        most = _BATCH_LIMIT[device.type]
+        side, batch = _automatic(grid, network, capacity, most, settings.overlap)
     ys, xs = (
         Cut(side, settings.overlap, network.halo[axis], network.divisor[axis]).spans(
             box.start[axis], box.stop[axis], grid.model[axis]
@@ -299,12 +300,12 @@ def _budget(device: torch.device) -> float:
 
 
 def _automatic(
-    grid: Grid, network: Network, capacity: int, most: int
+    grid: Grid, network: Network, capacity: int, most: int, overlap: int
 ) -> tuple[int, int]:
     """Choose the side of a tile and the batch for a number of voxels that fit."""
     _, y, x = network.divisor
     height, width = -(-grid.model[1] // y) * y, -(-grid.model[2] // x) * x
-    smallest = 8 * max(y, x)
+    smallest = max(8 * max(y, x), 2 * overlap + 6 * max(y, x))
     if height * width <= capacity:
         batch = min(max(capacity // (height * width), 1), most)
         return max(height, width, smallest), batch
