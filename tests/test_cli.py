@@ -293,3 +293,60 @@ def test_the_default_recipe_is_written_out(segment: Command, out: Path) -> None:
     assert recipe.inference.augmentation == 4
     assert recipe.postprocessing == Recipe().postprocessing
     assert len(recipe.weights_sha256) == 64
+
+
+@pytest.fixture
+def annotation_file(image_file: Path, tmp_path: Path) -> Path:
+    labels = np.zeros(tifffile.imread(image_file).shape, np.uint8)
+    labels[0] = 1
+    labels[0, 10:20, 10:20] = 2
+    path = tmp_path / "annotation.tif"
+    tifffile.imwrite(path, labels)
+    return path
+
+
+TRAINED = {
+    "model.json",
+    "weights.safetensors",
+    "coarse.tif",
+    "filtered.tif",
+    "probability.tif",
+    "semantic.tif",
+}
+
+
+def test_training_from_one_slice_writes_a_model_and_the_stack(
+    run: Command, image_file: Path, annotation_file: Path, model_folder: Path, out: Path
+) -> None:
+    status, said, _ = run(
+        "train-sparse", image_file, annotation_file, "--out", out, "--spacing", SPACING,
+        "--start", model_folder, "--minutes", 0.02, "--device", "cpu",
+    )  # fmt: skip
+    assert status == 0
+    assert {path.name for path in out.iterdir()} == TRAINED
+    assert str(out) in said
+    semantic = read_labels(out / "semantic.tif").read()
+    assert (semantic[0, 10:20, 10:20] == 1).all()
+    assert semantic[0].sum() == 100
+
+
+def test_fine_tuning_writes_the_same(
+    run: Command, image_file: Path, annotation_file: Path, model_folder: Path, out: Path
+) -> None:
+    status, _, _ = run(
+        "fine-tune", image_file, annotation_file, "--model", model_folder, "--out", out,
+        "--spacing", SPACING, "--minutes", 0.02, "--device", "cpu",
+    )  # fmt: skip
+    assert status == 0
+    assert {path.name for path in out.iterdir()} == TRAINED
+
+
+def test_an_annotation_that_does_not_fit_leaves_nothing(
+    run: Command, image_file: Path, tmp_path: Path, out: Path
+) -> None:
+    path = tmp_path / "small.tif"
+    tifffile.imwrite(path, np.ones((1, 4, 4), np.uint8))
+    status, _, said = run("train-sparse", image_file, path, "--out", out)
+    assert status == 2
+    assert "has shape (1, 4, 4), the image" in said
+    assert not out.exists()
