@@ -345,8 +345,8 @@ def test_an_annotation_that_does_not_fit_leaves_nothing(
     run: Command, image_file: Path, tmp_path: Path, out: Path
 ) -> None:
     path = tmp_path / "small.tif"
-    tifffile.imwrite(path, np.ones((1, 4, 4), np.uint8))
+    tifffile.imwrite(path, np.ones((1, 8, 9), np.uint8))
     status, _, said = run("train-sparse", image_file, path, "--out", out)
     assert status == 2
-    assert "has shape (1, 4, 4), the image" in said
+    assert "has shape (1, 8, 9), the image" in said
     assert not out.exists()

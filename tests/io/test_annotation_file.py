@@ -21,11 +21,11 @@ def test_an_annotation_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shape", "message"),
-    [(1, (3, 4, 4), r"shape \(2, 4, 4\), the image \(3, 4, 4\)"), (9, (2, 4, 4), "9")],
+    [(1, (3, 8, 9), r"shape \(2, 8, 9\), the image \(3, 8, 9\)"), (9, (2, 8, 9), "9")],
 )
 def test_unfit_annotations_are_refused(
     tmp_path: Path, value: int, shape: tuple[int, int, int], message: str
 ) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.full((2, 4, 4), value, np.uint8))
+    tifffile.imwrite(tmp_path / "a.tif", np.full((2, 8, 9), value, np.uint8))
     with pytest.raises(AnnotationError, match=message):
         read_annotation(tmp_path / "a.tif", shape)

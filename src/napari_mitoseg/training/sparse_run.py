@@ -243,8 +243,10 @@ class SparseRun:
         )
         return (yield from self._reported(job, part))
 
-    def _reported(self, job: Job[Answer], part: str) -> Job[Answer]:
-        """Run a job as one part of the whole."""
+    def _reported(
+        self, job: Job[Answer], part: str, start: float = 0.0, stop: float = 1.0
+    ) -> Job[Answer]:
+        """Run a job as one part of the whole, or as a share of that part."""
         with closing(job):
             while True:
                 try:
@@ -252,10 +254,10 @@ class SparseRun:
                 except StopIteration as end:
                     answer: Answer = end.value
                     return answer
-                yield self._report(progress, part)
+                share = start + (stop - start) * progress.fraction
+                yield self._report(progress, part, share)
 
-    def _report(self, progress: Progress, part: str) -> SparseProgress:
-        share = progress.fraction
+    def _report(self, progress: Progress, part: str, share: float) -> SparseProgress:
         report = SparseProgress(
             round(TOTAL * self._schedule.fraction(share)),
             TOTAL,
@@ -418,10 +420,12 @@ class SparseRun:
             for z in np.flatnonzero(self._data.is_truth)
         }
         final = coarse
-        for _ in range(self._plan.rounds):
+        rounds = self._plan.rounds
+        for number in range(rounds):
             known = dict(enumerate(final)) | (truth if self._plan.uses_truth else {})
             job = predict_planes(self._volume, model, settings, known)
-            final = yield from self._reported(job, FINAL)
+            limits = number / rounds, (number + 1) / rounds
+            final = yield from self._reported(job, FINAL, *limits)
         return final, coarse
 
     def _card(self, stage: Stage) -> ModelCard:
