@@ -28,7 +28,7 @@ from napari_mitoseg.training import sparse_plan, sparse_run
 from napari_mitoseg.training.preview import Previewer
 from napari_mitoseg.training.sparse import fine_tune, train_sparse
 from napari_mitoseg.training.sparse_report import SparseProgress
-from napari_mitoseg.training.sparse_settings import SparseSettings
+from napari_mitoseg.training.sparse_settings import SparsePlan, SparseSettings
 from napari_mitoseg.volume import Volume
 
 SPACING = (40.0, 8.0, 8.0)
@@ -61,9 +61,27 @@ def painted(*slices: int) -> Annotation:
 ANNOTATION = painted(*LABELLED)
 
 
+@pytest.fixture
+def steps() -> int:
+    """Steps of each fit of the preset fast."""
+    return 6
+
+
 @pytest.fixture(autouse=True)
-def _one_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not let the speed of the machine decide what is computed."""
+def _same_on_any_machine(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Do not let the speed of the machine decide what is computed: count steps."""
+
+    def plan(*given: Any) -> SparsePlan:
+        made = sparse_plan.make_plan(*given)
+        if made.first.limit == "steps":
+            return made
+        counted = {"limit": "steps", "steps": steps}
+        first, second = (
+            f.model_copy(update=counted) for f in (made.first, made.second)
+        )
+        return made.model_copy(update={"minutes": 0, "first": first, "second": second})
+
+    monkeypatch.setattr(sparse_run, "make_plan", plan)
     monkeypatch.setattr(sparse_run, "faster_precision", lambda *_: "float32")
 
 
@@ -97,6 +115,7 @@ def overlap(found: np.ndarray) -> float:
     return float((mask & TRUTH[rest]).sum() / (mask | TRUTH[rest]).sum())
 
 
+@pytest.mark.parametrize("steps", [60])
 def test_the_whole_stack_from_three_slices(
     settings: SparseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +175,7 @@ def test_two_slices_are_too_few_to_keep_one_back(
     assert load_model(tmp_path).card.scores == ()
 
 
+@pytest.mark.parametrize("steps", [40])
 @pytest.mark.parametrize(
     ("phase", "architecture"),
     [(sparse_run.FIRST, "fast"), (sparse_run.SECOND, "spatial-continuity")],
@@ -163,16 +183,15 @@ def test_two_slices_are_too_few_to_keep_one_back(
 def test_stopping_early_makes_a_complete_model(
     settings: SparseSettings, tmp_path: Path, phase: str, architecture: str
 ) -> None:
-    patient = settings.model_copy(update={"minutes": 30.0, "held_out": False})
     reached: list[str] = []
 
     def stop() -> bool:
         return sparse_run.PHASES[phase] in reached
 
-    if phase == sparse_run.SECOND:
-        patient = settings.model_copy(update={"minutes": 0.1})
-    job = train_sparse(VOLUME, ANNOTATION, patient, folder=tmp_path, stop=stop)
+    brief = settings.model_copy(update={"held_out": False})
+    job = train_sparse(VOLUME, ANNOTATION, brief, folder=tmp_path, stop=stop)
     result = drain(job, lambda report: reached.append(report.phase))
+    assert reached.count(sparse_run.PHASES[phase]) < 40
     assert load_model(tmp_path).card.architecture == architecture
     assert result.final.shape == VOLUME.shape
     assert result.disagreement[1] >= 0

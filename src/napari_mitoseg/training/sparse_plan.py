@@ -159,16 +159,6 @@ def fast_plan(
             "extra": n_images,
         },
     )
-    geometry = GeometrySettings(
-        smallest=0.95,
-        largest=1.05,
-        rotate=False,
-        aspect=1.05,
-        warp=0,
-        piecewise=FAST_AFFINE * settings.affine,
-        shift_chance=0,
-        missing_chance=0,
-    )
     architecture = architectures[segmentation.architecture]
     divisor = architecture.from_config(segmentation.config).divisor[1]
     side = _largest_patch(shape, 192, divisor)
@@ -180,7 +170,7 @@ def fast_plan(
         averaging=0.99,
         foreground=0.1,
         dark=0,
-        geometry=geometry,
+        geometry=_light_geometry(FAST_AFFINE * settings.affine),
         appearance=_light_appearance(),
         validate_every=100,
         keep="last",
@@ -203,6 +193,20 @@ def fast_plan(
         held_share=0.3 if settings.held_out else 0,
         truth_share=0.5,
         sure=0.2,
+    )
+
+
+def _light_geometry(piecewise: float) -> GeometrySettings:
+    """Return little deformation, flips and quarter turns."""
+    return GeometrySettings(
+        smallest=0.95,
+        largest=1.05,
+        rotate=False,
+        aspect=1.05,
+        warp=0,
+        piecewise=piecewise,
+        shift_chance=0,
+        missing_chance=0,
     )
 
 
