@@ -25,10 +25,12 @@ def text(mask: np.ndarray) -> str:
     [
         ("####..", "##....", 0.5, "###..."),
         (".####....", "...####..", 0.5, "..####..."),
-        (".#####.", ".......", 0.0, ".#####."),
-        (".#####.", ".......", 0.25, "..###.."),
-        (".#####.", ".......", 1.0, "......."),
-        ("###....", "....###", 0.5, "......."),
+        (".#####.", ".......", 0.25, ".#####."),
+        (".#####.", ".......", 0.5, ".#####."),
+        (".#####.", ".......", 0.75, "......."),
+        ("##.....", ".....##", 0.5, "##....."),
+        ("##....####", "......##..", 0.75, "......###."),
+        ("##....####", "......##..", 0.25, "##....####"),
         ("#######", "#######", 0.3, "#######"),
         (".......", ".......", 0.3, "......."),
         ("#######", ".......", 0.4, "#######"),
@@ -54,15 +56,15 @@ def test_ends_are_the_slices_themselves(below: np.ndarray, above: np.ndarray) ->
 
 
 @given(masks, masks, st.floats(0.01, 0.99))
-def test_common_stays_and_nothing_new_comes(
+def test_common_stays_and_nothing_comes_from_nothing(
     below: np.ndarray, above: np.ndarray, fraction: float
 ) -> None:
     found = interpolate_masks(below, above, fraction)
     assert not (below & above & ~found).any()
-    assert not (found & ~below & ~above).any() or (below.any() and above.any())
-    np.testing.assert_array_equal(
-        found, interpolate_masks(above[::-1], below[::-1], 1 - fraction)[::-1]
-    )
+    assert not (found & ~below & ~above).any() or (below & above).any()
+    if abs(fraction - 0.5) > 1e-6:
+        other_way = interpolate_masks(above, below, 1 - fraction)
+        assert (found != other_way).sum() == 0
 
 
 def test_bad_input_is_explained() -> None:
