@@ -1,6 +1,7 @@
 """The fit job: it learns, resumes, cancels, and refuses what cannot work."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,9 +44,22 @@ def stack() -> TrainingStack:
     return prepare_stack(image, labels, SPACING, SPACING)
 
 
+SMALL: dict[str, dict[str, Any]] = {
+    "unet2d": {"width": 4, "levels": 2},
+    "spatial-continuity": {
+        "segmentation": {"architecture": "fast", "config": {"widths": [8, 12]}},
+        "refinement": {
+            "architecture": "fast",
+            "config": {"widths": [8, 12], "context": 1, "extra": 1},
+        },
+        "masks": "probability",
+    },
+}
+
+
 def small(name: str = "fast") -> Network:
     torch.manual_seed(0)
-    config = {"width": 4, "levels": 2} if name == "unet2d" else {"widths": [8, 12]}
+    config = SMALL.get(name, {"widths": [8, 12]})
     return architectures[name].from_config(config)
 
 

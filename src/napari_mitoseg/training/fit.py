@@ -4,7 +4,7 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_mitoseg.errors import InvalidParameterError, ShapeError, WeightsError
+from napari_mitoseg.errors import (
+    DeviceMemoryError,
+    InvalidParameterError,
+    ShapeError,
+    WeightsError,
+)
+from napari_mitoseg.inference.device import is_out_of_memory
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
@@ -27,6 +33,34 @@ from napari_mitoseg.training.validate import measure_iou
 
 WARM_UP = 0.05
 LARGEST_GRADIENT = 5.0
+
+
+def never() -> bool:
+    """Return False: a job that is not stopped early."""
+    return False
+
+
+@dataclass(frozen=True)
+class FitProgress(Progress):
+    """How far a training run has come.
+
+    Attributes
+    ----------
+    loss : float
+        Of the step just made.
+    scores : tuple of float
+        IoU on each validation stack when it was last measured; empty before.
+    seconds : float
+        Time taken, earlier parts of a resumed run counted in.
+    network : Network
+        The averaged weights as they are now, in evaluation mode: to look at, not to
+        keep, for the next step changes them.
+    """
+
+    loss: float = math.nan
+    scores: tuple[float, ...] = ()
+    seconds: float = 0.0
+    network: Network | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +95,7 @@ def fit(
     validation: Sequence[TrainingStack] = (),
     device: torch.device | str = "cpu",
     resume: bool = False,
+    stop: Callable[[], bool] = never,
 ) -> Job[FitResult]:
     """Fit a network to labelled stacks.
 
@@ -82,10 +117,12 @@ def fit(
         Where to train.
     resume : bool
         Go on from the checkpoint in `folder` if there is one.
+    stop : callable
+        Asked before each step; once it says true, what is there is finished.
 
     Yields
     ------
-    Progress
+    FitProgress
         After each step.
 
     Returns
@@ -101,6 +138,8 @@ def fit(
         If the checkpoint is damaged or of another network.
     WriteError
         If the folder cannot be written.
+    DeviceMemoryError
+        If the device has too little memory for a step; a checkpoint is kept.
 
     Notes
     -----
@@ -115,8 +154,8 @@ def fit(
     if resume:
         run.restore()
     try:
-        while not run.is_finished():
-            loss = run.step()
+        while not (run.is_finished() or stop()):
+            loss = run.step_in_memory()
             if run.n_steps % settings.validate_every == 0:
                 run.validate()
                 run.save_checkpoint()
@@ -203,13 +242,14 @@ class _Run:
         if network.dimensions == 2:
             # The stubs of torch lack this overload.
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.network)
+        self.average = copy.deepcopy(self.network).eval()
         self.stacks = [stack.to(device) for stack in stacks]
         self.validation = [stack.to(device) for stack in validation]
         self.optimizer = _optimizer(network, settings)
         self.loss = losses[settings.loss]
         self.n_steps, self.validated_at, self.saved_at = 0, -1, -1
         self.best: tuple[float, ...] | None = None
+        self.latest: tuple[float, ...] = ()
         self.began = time.monotonic()
 
     @property
@@ -251,9 +291,24 @@ class _Run:
         self._update_average()
         return loss.detach().item()
 
+    def step_in_memory(self) -> float:
+        """Make one step; say so if the device has too little memory for it."""
+        try:
+            return self.step()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            msg = (
+                f"Training ran out of memory on {self.device} with {self.settings.batch} "
+                f"patches of {self.settings.patch} voxels in a step. Close other "
+                "programs, choose smaller patches or fewer of them, or another device; "
+                f"{self.n_steps} steps are kept."
+            )
+            raise DeviceMemoryError(msg) from error
+
     def validate(self) -> None:
         """Score the averaged weights and save them if they are to be kept."""
-        scores = measure_iou(self.average, self.validation)
+        scores = self.latest = measure_iou(self.average, self.validation)
         self.validated_at = self.n_steps
         better = self.best is None or sum(scores) >= sum(self.best)
         if better or self.settings.keep == "last":
@@ -305,13 +360,19 @@ class _Run:
         kept = load_model(self.folder).network
         return FitResult(kept, self.n_steps, self.best or (), self.seconds)
 
-    def progress(self, loss: float) -> Progress:
+    def progress(self, loss: float) -> FitProgress:
         """Report the step made."""
         score = "".join(f", IoU {value:.3f}" for value in self.best or ())
-        message = f"Training: loss {loss:.3f}{score}"
-        if self.settings.limit == "steps":
-            return Progress(self.n_steps, self.settings.steps, message)
-        return Progress(round(1000 * self.done()), 1000, message)
+        is_counted = self.settings.limit == "steps"
+        return FitProgress(
+            self.n_steps if is_counted else round(1000 * self.done()),
+            self.settings.steps if is_counted else 1000,
+            f"Training: loss {loss:.3f}{score}",
+            loss=loss,
+            scores=self.latest,
+            seconds=self.seconds,
+            network=self.average,
+        )
 
     def _update_average(self) -> None:
         """Move the averaged weights; the average is short in the beginning."""
@@ -392,7 +453,11 @@ def _check(
 
 
 def _optimizer(network: Network, settings: FitSettings) -> torch.optim.Optimizer:
-    kinds: dict[str, Any] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+    kinds: dict[str, Any] = {
+        "adamw": torch.optim.AdamW,
+        "adam": torch.optim.Adam,
+        "rmsprop": torch.optim.RMSprop,
+    }
     optimizer: torch.optim.Optimizer = kinds[settings.optimizer](
         network.parameters(),
         lr=settings.learning_rate,

@@ -1,4 +1,4 @@
-"""Augmentation of where things are: affine, elastic, shifted and missing sections."""
+"""Augmentation of where things are: affine, piecewise, elastic, shifted, missing."""
 
 import math
 
@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
 from napari_mitoseg.params import Params, param
+from napari_mitoseg.training.piecewise_affine import random_piecewise_affine
 
 
 class GeometrySettings(Params):
@@ -20,6 +21,16 @@ class GeometrySettings(Params):
     )
     warp: float = param(
         4.0, ge=0, le=30, description="Elastic deformation.", unit="pixels"
+    )
+    piecewise: float = param(
+        0.0,
+        ge=0,
+        le=0.2,
+        description="Random piecewise affine deformation: largest standard deviation "
+        "of a control point, over the size of the patch; 0 for none.",
+    )
+    points: int = param(
+        4, ge=2, le=16, description="Control points of it along y and along x."
     )
     shift_chance: float = param(
         0.25, ge=0, le=1, description="How often sections are misaligned."
@@ -101,6 +112,10 @@ def _grid(
     grid = torch.einsum("bij,yxj->byxi", matrix, torch.stack([x, y], dim=-1))
     if settings.warp:
         grid = grid + _bumps(count, size, settings.warp, generator)
+    if settings.piecewise:
+        grid = grid + random_piecewise_affine(
+            count, size, settings.piecewise, settings.points, generator
+        )
     return grid
 
 

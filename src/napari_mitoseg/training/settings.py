@@ -22,7 +22,9 @@ class FitSettings(Params):
         (1, 192, 192), description="Patch, ZYX voxels; z is 1 for 2.5D networks."
     )
     batch: int = param(8, ge=1, le=512, description="Patches in a step.")
-    optimizer: Literal["adamw", "adam"] = param("adamw", description="Optimizer.")
+    optimizer: Literal["adamw", "adam", "rmsprop"] = param(
+        "adamw", description="Optimizer."
+    )
     learning_rate: float = param(2e-3, gt=0, le=1, description="Highest step size.")
     schedule: Literal["cosine", "constant"] = param(
         "cosine", description="Whether the step size falls to nothing at the end."
