@@ -206,7 +206,7 @@ def _text(_field: FieldInfo, value: str) -> Editor:
 def _integer(field: FieldInfo, value: int) -> Editor:
     low, high, step = bounds_of(field)
     box = QSpinBox()
-    box.setRange(int(_or(low, -LARGEST)), int(_or(high, LARGEST)))
+    box.setRange(int(_or(low, -LARGEST)), min(int(_or(high, LARGEST)), LARGEST))
     box.setSingleStep(int(step or 1))
     return _spin(box, field, value)
 

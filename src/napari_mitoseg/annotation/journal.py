@@ -207,9 +207,11 @@ class Journal:
         self._waiting.clear()
 
     def close(self) -> None:
-        """Let go of the file, which stays."""
-        self._release()
-        self._threads.shutdown()
+        """Let go of the file, which stays; nothing if that has been done."""
+        if self._handle >= 0:
+            self._release()
+            self._handle = -1
+            self._threads.shutdown()
 
     def discard(self) -> None:
         """Delete the file."""

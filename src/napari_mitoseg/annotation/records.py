@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitoseg.annotation.encoding import MITOCHONDRION
-
 MAGIC = b"mitoseg annotation journal 1\n"
 PAINT, NOTE = b"P", b"N"
 HEAD = struct.Struct("<cIII")
@@ -69,11 +67,11 @@ class Record:
         Raises
         ------
         ValueError
-            If the record paints outside the slice, or is no stroke.
+            If the record paints outside the slice, or is cut off.
         """
         starts, lengths, values = _runs(zlib.decompress(self.payload))
         ends = starts + lengths
-        if ends.size and (ends.max() > plane.size or values.max() > MITOCHONDRION):
+        if ends.max(initial=0) > plane.size:
             msg = "a stroke lies outside the slice"
             raise ValueError(msg)
         flat = plane.reshape(-1)

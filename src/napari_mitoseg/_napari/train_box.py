@@ -1,0 +1,94 @@
+"""How to train: method, start, preset, time, and what to call the result."""
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
+
+from napari_mitoseg._napari.annotation_tasks import (
+    FINE_TUNE,
+    TrainingChoices,
+    model_folder,
+)
+from napari_mitoseg._napari.form import ParamsForm, shrink
+from napari_mitoseg._napari.model_box import ModelBox
+from napari_mitoseg._napari.section import row_label
+
+SCRATCH = "scratch"
+
+
+class TrainBox(QWidget):
+    """Settings of a training.
+
+    Parameters
+    ----------
+    default : str
+        Name of the model training starts from if the user does not say otherwise.
+
+    Attributes
+    ----------
+    changed : Signal()
+        Any setting is another one.
+    """
+
+    changed = Signal()
+
+    def __init__(self, default: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.form = ParamsForm(TrainingChoices())
+        self.start = ModelBox(default, title="Start from", nothing=SCRATCH)
+        self.name = QLineEdit()
+        self.name.setToolTip("Name of the new model in the lists of models")
+        self.name.setPlaceholderText("Name of the new model")
+        shrink(self.name)
+        self._arrange()
+        self._show_minutes()
+        self.form.changed.connect(self._on_changed)
+        self.start.changed.connect(self.changed)
+        self.name.textChanged.connect(self.changed)
+
+    @property
+    def choices(self) -> TrainingChoices:
+        """The settings as they are now."""
+        value = self.form.value
+        if not isinstance(value, TrainingChoices):
+            raise TypeError(value)
+        return value
+
+    @property
+    def problem(self) -> str:
+        """What keeps a training from being started, in words."""
+        if self.choices.method == FINE_TUNE and self.start.name == SCRATCH:
+            return "Fine-tuning goes on from a model: choose one to start from."
+        if not self.name.text().strip():
+            return "Give the new model a name."
+        taken = self._taken_by()
+        if taken:
+            return f"{taken!r} is the model to start from. Give the new one its own."
+        return self.start.problem
+
+    def _taken_by(self) -> str:
+        """Return the name of the start if the new model would replace it."""
+        card, folder = self.start.card, model_folder(self.name.text())
+        if card is None:
+            return ""
+        same = folder in {model_folder(card.name)} or str(folder) == self.start.name
+        return card.name if same else ""
+
+    def _on_changed(self) -> None:
+        self._show_minutes()
+        self.changed.emit()
+
+    def _show_minutes(self) -> None:
+        self.form.editor("minutes").setEnabled(self.choices.time == "limited")
+
+    def _arrange(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.start)
+        layout.addWidget(self.form)
+        row = QGridLayout()
+        row.setSpacing(4)
+        row.setColumnStretch(1, 1)
+        row.addWidget(row_label("Save as"), 0, 0)
+        row.addWidget(self.name, 0, 1)
+        layout.addLayout(row)
