@@ -489,8 +489,10 @@ class AnnotateWidget(StackPanel):
         begun, usable = annotation is not None, not self.image.problem
         stack = usable and self.image.volume().shape[0] > 1
         self.files.set_state(usable=stack and not busy, begun=begun)
-        for box in (self.proposals, self.strip, self.paint):
+        for box in (self.proposals, self.paint):
             box.setEnabled(begun)
+        for box in (self.strip, self.legend):
+            box.setVisible(begun)
         if annotation is not None:
             self._watched.z = annotation.current
             self.paint.show_complete(complete=annotation.current in annotation.complete)

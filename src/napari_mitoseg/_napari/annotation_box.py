@@ -20,6 +20,7 @@ from napari_mitoseg._napari.section import row_label
 from napari_mitoseg.annotation.journal import JournalContent
 
 N_LISTED = 8
+TIGHT = "QPushButton { padding: 3px 2px; }"
 FILES = "Annotations (*.tif *.tiff);;All files (*)"
 
 
@@ -51,6 +52,8 @@ class AnnotationBox(QWidget):
         self.new.clicked.connect(self.beginning)
         self.load.clicked.connect(self._ask_load)
         self.save.clicked.connect(self._ask_save)
+        for button in (self.new, self.load, self.save):
+            button.setStyleSheet(TIGHT)
         self._arrange()
         self.offer([])
 
@@ -73,7 +76,7 @@ class AnnotationBox(QWidget):
             if found
             else "There is no earlier annotation of this image"
         )
-        self.resume.setStyleSheet(RUN_STYLE if found else "")
+        self.resume.setStyleSheet(TIGHT + (RUN_STYLE if found else ""))
 
     def set_state(self, *, usable: bool, begun: bool) -> None:
         """Enable what can be done now.
@@ -118,7 +121,8 @@ class AnnotationBox(QWidget):
         row.setSpacing(4)
         for button in (self.new, self.resume, self.load, self.save):
             shrink(button)
-            row.addWidget(button, 4 if button is self.resume else 3)
+            button.setMinimumWidth(40)
+            row.addWidget(button, button.sizeHint().width())
         grid.addWidget(row_label("Annotate"), 0, 0)
         grid.addLayout(row, 0, 1)
 

@@ -96,6 +96,21 @@ class ParamsForm(QWidget):
         """Return the widget of a field."""
         return self._editors[name].widget
 
+    def show_row(self, name: str, *, shown: bool) -> None:
+        """Show or hide the row of a field.
+
+        Parameters
+        ----------
+        name : str
+            The field.
+        shown : bool
+            Whether its row is there.
+        """
+        widget = self._editors[name].widget
+        for form in self.findChildren(QFormLayout):
+            if form.indexOf(widget) >= 0:
+                form.setRowVisible(widget, shown)
+
     def _rows(self, fields: dict[str, FieldInfo]) -> QFormLayout:
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)

@@ -4,19 +4,18 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QGridLayout,
     QHBoxLayout,
     QMenu,
     QPushButton,
+    QVBoxLayout,
     QWidget,
 )
 
 from napari_mitoseg._napari.form import shrink
-from napari_mitoseg._napari.section import row_label
 from napari_mitoseg.annotation.encoding import BACKGROUND, MITOCHONDRION, UNLABELLED
 
 BRUSHES = (
-    (MITOCHONDRION, "Mito", "A", "#ff9f1c", "Paint mitochondria"),
+    (MITOCHONDRION, "Mitochondrion", "A", "#ff9f1c", "Paint mitochondria"),
     (BACKGROUND, "Background", "S", "#3b82f6", "Paint background"),
     (UNLABELLED, "Erase", "D", "#6b7280", "Make pixels unlabelled again"),
 )
@@ -57,7 +56,7 @@ class PaintBox(QWidget):
         for value, button in self.brushes.items():
             self._group.addButton(button, value)
         self._group.idClicked.connect(self.brush)
-        self.start = QPushButton("Start slice from")
+        self.start = QPushButton("Start this slice from")
         self.start.setToolTip(
             "Paint what is probably mitochondrion where nothing is painted yet. "
             "Correct it, then mark the slice complete. Ctrl+Z takes it back."
@@ -98,23 +97,20 @@ class PaintBox(QWidget):
         return menu
 
     def _arrange(self) -> None:
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(4)
-        grid.setColumnStretch(1, 1)
-        brushes = QHBoxLayout()
-        brushes.setSpacing(4)
-        for button in self.brushes.values():
-            shrink(button)
-            brushes.addWidget(button, button.sizeHint().width())
-        grid.addWidget(row_label("Paint"), 0, 0)
-        grid.addLayout(brushes, 0, 1)
-        grid.addWidget(self.start, 1, 1)
-        ends = QHBoxLayout()
-        ends.setSpacing(4)
-        for button in (self.complete, self.next):
-            ends.addWidget(button, 1)
-        grid.addLayout(ends, 2, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for buttons in (
+            (*self.brushes.values(),),
+            (self.complete, self.next),
+            (self.start,),
+        ):
+            row = QHBoxLayout()
+            row.setSpacing(4)
+            for button in buttons:
+                shrink(button)
+                row.addWidget(button, button.sizeHint().width())
+            column.addLayout(row)
 
 
 def _brush(word: str, key: str, colour: str, tip: str) -> QPushButton:

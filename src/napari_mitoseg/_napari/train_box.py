@@ -10,7 +10,7 @@ from napari_mitoseg._napari.annotation_tasks import (
 )
 from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.model_box import ModelBox
-from napari_mitoseg._napari.section import row_label
+from napari_mitoseg._napari.section import heading, row_label
 
 SCRATCH = "scratch"
 
@@ -78,17 +78,18 @@ class TrainBox(QWidget):
         self.changed.emit()
 
     def _show_minutes(self) -> None:
-        self.form.editor("minutes").setEnabled(self.choices.time == "limited")
+        self.form.show_row("minutes", shown=self.choices.time == "limited")
 
     def _arrange(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.start)
-        layout.addWidget(self.form)
         row = QGridLayout()
         row.setSpacing(4)
         row.setColumnStretch(1, 1)
-        row.addWidget(row_label("Save as"), 0, 0)
+        row.addWidget(row_label("Save as", self.name.toolTip()), 0, 0)
         row.addWidget(self.name, 0, 1)
+        layout.addWidget(heading("Training"))
+        layout.addWidget(self.start)
         layout.addLayout(row)
+        layout.addWidget(self.form)
