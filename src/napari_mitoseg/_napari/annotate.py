@@ -107,6 +107,8 @@ class AnnotateWidget(StackPanel):
         if layer is not None and layer.ndim == 2:
             return "This image is a single slice. Choose a stack with z, y, x."
         if self.annotation is None:
+            if self.files.has_earlier:
+                return "Press Resume to go on with an earlier annotation, or New."
             return "Press New to begin an annotation of this image."
         return ""
 
@@ -166,6 +168,7 @@ class AnnotateWidget(StackPanel):
         """Mark the slice on screen complete, or reopen it."""
         if self.annotation is None:
             return
+        self.annotation.look()
         z = self.annotation.current
         if z in self.annotation.complete:
             self.annotation.reopen(z)
@@ -341,8 +344,6 @@ class AnnotateWidget(StackPanel):
 
     def _on_found(self, found: tuple[JournalContent, ...]) -> None:
         self.files.offer(found)
-        if found and self.annotation is None:
-            self.say("An earlier annotation of this image can be resumed.")
         self._refresh()
 
     def _open(self, job: Callable[..., Any], *args: Any) -> None:
@@ -364,10 +365,10 @@ class AnnotateWidget(StackPanel):
         self._on_image()
         if recorder.labelled:
             self.say(f"{_slices(len(recorder.labelled))} painted so far.")
+            self.go_to_next()
         else:
             self.say("Paint every mitochondrion of this slice, then mark it complete.")
-        if annotation.current not in self.proposals.proposed:
-            self.go_to_next()
+            self.go_to(min(self.proposals.proposed, default=annotation.current))
 
     def _on_removed(self, _event: Any = None) -> None:
         """End the journals of annotations whose layer was removed."""
@@ -491,8 +492,8 @@ class AnnotateWidget(StackPanel):
         self.files.set_state(usable=stack and not busy, begun=begun)
         for box in (self.proposals, self.paint):
             box.setEnabled(begun)
-        for box in (self.strip, self.legend):
-            box.setVisible(begun)
+        for shown in (self.strip, self.legend):
+            shown.setVisible(begun)
         if annotation is not None:
             self._watched.z = annotation.current
             self.paint.show_complete(complete=annotation.current in annotation.complete)

@@ -57,6 +57,11 @@ class AnnotationBox(QWidget):
         self._arrange()
         self.offer([])
 
+    @property
+    def has_earlier(self) -> bool:
+        """Whether an earlier annotation of the image can be resumed."""
+        return self._has_journals
+
     def offer(self, found: Sequence[JournalContent]) -> None:
         """Offer earlier annotations of the image.
 

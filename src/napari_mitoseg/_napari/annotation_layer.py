@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_mitoseg._napari.image_box import MADE_BY_US
 from napari_mitoseg._napari.layers import displayed_slice, placement
 from napari_mitoseg._napari.lifetime import follow
+from napari_mitoseg._napari.panel import timer
 from napari_mitoseg.annotation.encoding import BACKGROUND, MITOCHONDRION, UNLABELLED
 from napari_mitoseg.annotation.interpolation import interpolate_masks
 from napari_mitoseg.annotation.recorder import Recorder
@@ -95,6 +96,7 @@ class AnnotationLayer(QObject):
             **placement(image, Region.whole(labels.shape)),
         )
         self._sweep: Iterator[int] | None = None
+        self._soon = timer(self, 0, self.look)
         self._sweeper = QTimer(self)
         self._sweeper.timeout.connect(self._on_sweep)
         viewer.add_layer(self.layer)
@@ -237,6 +239,10 @@ class AnnotationLayer(QObject):
         first, second = (self._mitochondria(other) for other in (below, above))
         return interpolate_masks(first, second, fraction)
 
+    def look(self) -> None:
+        """Journal now what has changed in the slice on screen."""
+        self._record(self.current)
+
     def settle(self) -> None:
         """Journal now whatever has changed anywhere."""
         self._sweeper.stop()
@@ -267,16 +273,21 @@ class AnnotationLayer(QObject):
         # napari keeps the indices for undo: as small numbers they take a quarter.
         small = np.min_scalar_type(max(self.labels.shape))
         index = np.full(y.size, z, small), y.astype(small), x.astype(small)
-        self.layer.data_setitem(index, value)
+        with self.layer.block_history():
+            self.layer.data_setitem(index, value)
+        self._record(z)
 
     def _on_painted(self, _event: Any = None) -> None:
-        self._record(self.current)
+        """Record a stroke, and look again: napari tells of a fill before it fills."""
+        self.look()
+        self._soon.start()
         self._rest()
 
     def _on_drawn(self, _event: Any = None) -> None:
         """Look for changes, unless only another slice is shown: an undo, perhaps."""
         z = self.current
         if z == self._z:
+            self._soon.start()
             self._rest()
         self._z = z
 

@@ -21,6 +21,9 @@ BRUSHES = (
 )
 """Value, word, key, colour and help of each brush."""
 
+ROOM = 3
+"""Letters that fit beside the text of a button."""
+
 NEXT_KEY, COMPLETE_KEY = "N", "C"
 NEIGHBOUR, BETWEEN, MODEL = "neighbour", "between", "model"
 STARTS = (
@@ -109,7 +112,7 @@ class PaintBox(QWidget):
             row.setSpacing(4)
             for button in buttons:
                 shrink(button)
-                row.addWidget(button, button.sizeHint().width())
+                row.addWidget(button, len(button.text()) + ROOM)
             column.addLayout(row)
 
 
@@ -120,7 +123,7 @@ def _brush(word: str, key: str, colour: str, tip: str) -> QPushButton:
     button.setCheckable(True)
     button.setToolTip(f"{tip} (key {key} while the annotation layer is selected)")
     button.setStyleSheet(
-        f"QPushButton {{ padding: 3px 2px; }}"
+        "QPushButton { padding: 2px 0px; border: 2px solid transparent; }"
         f"QPushButton:checked {{ border: 2px solid {colour}; }}"
     )
     return button

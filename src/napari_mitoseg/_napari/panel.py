@@ -10,7 +10,7 @@ from napari.utils.notifications import (
     notification_manager,
     show_error,
 )
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -318,12 +318,12 @@ def in_words(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def timer(parent: QWidget, milliseconds: int, slot: Callable[[], None]) -> QTimer:
+def timer(parent: QObject, milliseconds: int, slot: Callable[[], None]) -> QTimer:
     """Return a timer that waits until changes have come to rest.
 
     Parameters
     ----------
-    parent : QWidget
+    parent : QObject
         Deleting it stops the timer.
     milliseconds : int
         How long nothing must have happened.

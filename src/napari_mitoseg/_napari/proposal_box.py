@@ -22,7 +22,7 @@ from napari_mitoseg.annotation.proposal import (
 )
 from napari_mitoseg.errors import InvalidParameterError
 
-EVERY, LISTED, DOUBTFUL = "Every k-th", "A list", "Most doubtful"
+EVERY, LISTED, DOUBTFUL = "Every k-th", "A list", "Doubtful"
 N_DOUBTFUL = 3
 
 
