@@ -87,6 +87,8 @@ def annotating(window: Any, training: FakeTraining, finish: Finish) -> AnnotateW
 def test_annotating_fits_into_a_small_window(
     window: Any, annotating: AnnotateWidget, finish: Finish, qtbot: Any
 ) -> None:
+    window.window.show()
+    window.window.resize(1280, 800)
     annotating.start_training()
     finish(annotating)
     qtbot.waitUntil(annotating.curves.isVisible)

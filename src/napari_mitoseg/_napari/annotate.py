@@ -261,7 +261,7 @@ class AnnotateWidget(StackPanel):
     def _fill(self) -> None:
         layout = QVBoxLayout(self.body)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
+        layout.setSpacing(5)
         for box in (
             self.image,
             self.files,
