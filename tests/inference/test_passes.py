@@ -133,3 +133,31 @@ def test_a_folder_holds_the_whole_model(
     one = drain(predict_maps(noise, loaded, UNTILED))
     other = drain(predict_maps(noise, staged_model, UNTILED))
     assert np.array_equal(one.semantic, other.semantic)
+
+
+def test_image_neighbours_and_truth_instead_of_coarse_masks(noise: Volume) -> None:
+    config = {
+        "segmentation": {"config": {"width": 4, "levels": 1}},
+        "refinement": {"config": {"width": 4, "levels": 1, "context": 1, "extra": 3}},
+        "masks": "probability",
+        "middle": False,
+        "views": 1,
+    }
+    torch.manual_seed(0)
+    network = architectures["spatial-continuity"].from_config(config).eval()
+    card = ModelCard(name="m", architecture="spatial-continuity", spacing=SPACING)
+    truth = np.random.default_rng(3).integers(0, 2, (32, 32)).astype(np.uint8) * 255
+    found = drain(
+        predict_maps(noise, TrainedModel(card, network), UNTILED, known={3: truth})
+    )
+    image = torch.from_numpy(np.stack([normalize_slice(p) for p in noise.read()]))
+    with torch.inference_mode():
+        masks = network.segmentation(image[:, None])[:, 0].sigmoid().mul(255).round()
+        masks = masks / 255
+        masks[3] = torch.from_numpy(truth) / 255
+        expected = [
+            network.refine(masks[z][None], image[z][None])[0, 0].sigmoid().mul(255)
+            for z in ([0, 0, 1], [1, 2, 3], [2, 3, 4], [5, 6, 6])
+        ]
+    for z, plane in zip((0, 2, 3, 6), expected, strict=True):
+        assert found.semantic[z] == pytest.approx(plane.numpy(), abs=0.6)

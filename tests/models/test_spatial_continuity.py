@@ -65,3 +65,33 @@ def test_the_refining_network_may_see_the_image():
 def test_networks_that_cannot_stand_in_a_row_are_refused(changes):
     with pytest.raises(InvalidParameterError, match="two dimensions"):
         build(**changes)
+
+
+def test_without_the_middle_mask_it_does_not_matter():
+    network = build(
+        refinement={"config": {"width": 2, "levels": 1, "context": 1, "extra": 3}},
+        middle=False,
+    )
+    masks, image = torch.rand(1, 3, 4, 4), torch.randn(1, 3, 4, 4)
+    changed = masks.clone()
+    changed[:, 1] = 1 - changed[:, 1]
+    neighbour = masks.clone()
+    neighbour[:, 2] = 1 - neighbour[:, 2]
+    with torch.inference_mode():
+        plain, same, other = (
+            network.refine(m, image) for m in (masks, changed, neighbour)
+        )
+    assert torch.equal(plain, same)
+    assert not torch.equal(plain, other)
+
+
+def test_image_neighbours_may_reach_farther_than_the_masks():
+    network = build(
+        segmentation={"config": {"width": 2, "levels": 1, "outputs": ["semantic"]}},
+        refinement={"config": {"width": 2, "levels": 1, "context": 0, "extra": 5}},
+    )
+    assert network.context == network.halo[0] == 2
+    image = torch.randn(1, 5, 4, 4)
+    with torch.inference_mode():
+        coarse = network.segmentation(image[:, 2:3])[:, :1].sigmoid()
+        assert torch.allclose(network(image), network.refine(coarse, image))

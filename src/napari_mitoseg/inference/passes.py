@@ -4,7 +4,7 @@ A model is one network, or two in a row: then the second pulls the slices it nee
 of the first, which sees each slice once, and forgets them when it has passed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Protocol
 
@@ -25,6 +25,8 @@ from napari_mitoseg.models.zoo import TrainedModel
 from napari_mitoseg.volume import Region, Volume
 
 Planes = dict[int, Map]
+Known = Mapping[int, NDArray[np.uint8]]
+NOTHING: Known = {}
 
 
 class Input(Protocol):
@@ -103,6 +105,7 @@ def open_run(
     model: TrainedModel,
     settings: InferenceSettings,
     region: Region | None = None,
+    known: Known = NOTHING,
 ) -> Run:
     """Make a model ready to run over a volume.
 
@@ -116,6 +119,9 @@ def open_run(
         Device, augmentation, tiles.
     region : Region, optional
         Part to predict; everything when absent.
+    known : mapping of int to ndarray of uint8
+        Masks × 255 of some slices, on the model's grid, to take the place of what the
+        first network would say; if they are all given, it is not run.
 
     Returns
     -------
@@ -132,7 +138,7 @@ def open_run(
     )
     if isinstance(model.network, SpatialContinuity):
         last = passes[-1]
-        masks = _Masks(volume, model.network, last, run)
+        masks = _Masks(volume, model.network, last, run, known)
         run = Run(last, masks, Runner(last.model.network, device, last.views))
     return run
 
@@ -174,23 +180,33 @@ class _Masks:
     """Tiles of the coarse masks that another network makes, slice by slice."""
 
     def __init__(
-        self, volume: Volume, network: SpatialContinuity, work: Pass, run: Run
+        self,
+        volume: Volume,
+        network: SpatialContinuity,
+        work: Pass,
+        run: Run,
+        known: Known,
     ) -> None:
         self._run = run
         self._coming = run.planes()
         self._map = network.coarse_map
         self._kind = network.masks
         self._sees_image = network.refinement.extra > 0
+        self._sees_middle = network.config.middle
         self._neighbours = _Neighbours(volume, work)
+        self._around = _Neighbours(volume, work, network.images)
         self._grid = work.layout.grid
         depth = max(window.read_size for window in work.layout.windows)
-        self._source = SliceSource(volume, self._grid, keep=depth)
+        planes = depth + 2 * self._around.reach
+        self._source = SliceSource(volume, self._grid, keep=planes)
+        self._known = known
+        self._is_known = len(known) == self._grid.model[0]
         self._masks: dict[int, NDArray[np.uint8]] = {}
 
     @property
     def n_tiles(self) -> int:
-        """Tiles of the network that makes the masks."""
-        return self._run.n_tiles
+        """Tiles of the network that makes the masks; 0 where all are known."""
+        return 0 if self._is_known else self._run.n_tiles
 
     @property
     def notice(self) -> str:
@@ -199,11 +215,15 @@ class _Masks:
 
     def prepare(self, window: Span) -> Iterator[None]:
         """Run the other network until the masks of all neighbours are there."""
+        if self._is_known:
+            self._masks = dict(self._known)
+            return
         last = self._neighbours(window.read_stop - 1)[-1]
         while last not in self._masks:
             planes = next(self._coming)
             for z, plane in planes.items():
-                self._masks[z] = np.rint(plane[self._map] * FULL).astype(np.uint8)
+                coarse = np.rint(plane[self._map] * FULL).astype(np.uint8)
+                self._masks[z] = self._known.get(z, coarse)
             yield
         first = self._neighbours(window.read_start)[0]
         for z in [z for z in self._masks if z < first]:
@@ -222,19 +242,23 @@ class _Masks:
     def _channels(
         self, middle: int, index: tuple[NDArray[np.intp], ...]
     ) -> NDArray[np.float32]:
-        coarse = np.stack([self._masks[z][index] for z in self._neighbours(middle)])
+        neighbours = self._neighbours(middle)
+        coarse = np.stack([self._masks[z][index] for z in neighbours])
         masks = as_masks(coarse, self._kind)
+        if not self._sees_middle:
+            masks[len(masks) // 2] = 0
         if not self._sees_image:
             return masks
-        return np.concatenate([masks, self._source.plane(middle)[index][None]])
+        images = [self._source.plane(z)[index] for z in self._around(middle)]
+        return np.concatenate([masks, np.stack(images)])
 
 
 class _Neighbours:
     """The slices of a planar network's context; end slices repeat beyond the ends."""
 
-    def __init__(self, volume: Volume, work: Pass) -> None:
+    def __init__(self, volume: Volume, work: Pass, context: int | None = None) -> None:
         self._stride = context_stride(volume, work.model)
-        self._context = work.model.network.context
+        self._context = work.model.network.context if context is None else context
         self._last = work.layout.grid.model[0] - 1
 
     @property

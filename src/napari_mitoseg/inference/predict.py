@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from napari_mitoseg.errors import ShapeError
 from napari_mitoseg.inference.blending import Map
 from napari_mitoseg.inference.layout import Layout
-from napari_mitoseg.inference.passes import open_run
+from napari_mitoseg.inference.passes import NOTHING, Known, open_run
 from napari_mitoseg.inference.resampling import resize_planes
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import Job, Progress
@@ -46,6 +46,7 @@ def predict_maps(
     settings: InferenceSettings,
     region: Region | None = None,
     maps: ProbabilityMaps | None = None,
+    known: Known = NOTHING,
 ) -> Job[ProbabilityMaps]:
     """Predict the probability maps of a volume.
 
@@ -62,6 +63,9 @@ def predict_maps(
         as context, so a part is predicted as it would be within the whole.
     maps : ProbabilityMaps, optional
         Filled in place as tiles finish; made when absent.
+    known : mapping of int to ndarray of uint8
+        Masks × 255 of some slices, on the model's grid; a model with two networks takes
+        them instead of what the first says.
 
     Yields
     ------
@@ -82,7 +86,7 @@ def predict_maps(
     DeviceMemoryError
         If not even the smallest tile fits into memory.
     """
-    run = open_run(volume, model, settings, region)
+    run = open_run(volume, model, settings, region, known)
     layout = run.layout
     spacing = volume.spacing or model.card.spacing
     outputs = model.network.outputs
@@ -96,7 +100,10 @@ def predict_maps(
 
 
 def predict_planes(
-    volume: Volume, model: TrainedModel, settings: InferenceSettings
+    volume: Volume,
+    model: TrainedModel,
+    settings: InferenceSettings,
+    known: Known = NOTHING,
 ) -> Job[NDArray[np.uint8]]:
     """Predict the semantic probability of a volume on the grid of the model.
 
@@ -108,6 +115,8 @@ def predict_planes(
         Network and card.
     settings : InferenceSettings
         Device, augmentation, tiles.
+    known : mapping of int to ndarray of uint8
+        As for `predict_maps`.
 
     Yields
     ------
@@ -119,7 +128,7 @@ def predict_planes(
     ndarray of uint8, shape (Z, Y, X) of the model's grid
         Probability × 255: what a refining network is given at test time.
     """
-    run = open_run(volume, model, settings)
+    run = open_run(volume, model, settings, known=known)
     kept = np.zeros(run.layout.grid.model, np.uint8)
     semantic = model.network.outputs.index("semantic")
     for done, planes in enumerate(run.planes(), start=1):

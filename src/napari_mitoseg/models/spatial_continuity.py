@@ -44,7 +44,13 @@ class SpatialContinuityConfig(Params):
     refinement: Stage = param(
         N_SP,
         description="N_sp: from the coarse masks of 2 × context + 1 slices to the "
-        "final mask of the middle one; with one extra channel it also sees the image.",
+        "final mask of the middle one; with 1, 3 ... extra channels it also sees the "
+        "image: the middle slice, its neighbours ...",
+    )
+    middle: bool = param(
+        True,
+        description="Whether N_sp is given the coarse mask of the middle slice itself. "
+        "Without it, it has to look at the image and at the neighbours.",
     )
     masks: Masks = param(
         "binary", description="What N_sp is given: masks at 0.5, or probabilities."
@@ -87,6 +93,7 @@ class SpatialContinuity(Network):
     """
 
     Config = SpatialContinuityConfig
+    config: SpatialContinuityConfig
     dimensions = 2
 
     def __init__(self, config: SpatialContinuityConfig) -> None:
@@ -97,7 +104,10 @@ class SpatialContinuity(Network):
         self.masks, self.views = config.masks, config.views
         self.activation = nn.Sigmoid()
         self.outputs = self.refinement.outputs
-        self.context = self.segmentation.context + self.refinement.context
+        self.images = max(self.refinement.extra - 1, 0) // 2
+        self.context = max(
+            self.segmentation.context + self.refinement.context, self.images
+        )
         stride = lcm(self.segmentation.divisor[1], self.refinement.divisor[1])
         self.divisor = (1, stride, stride)
         reach = radius(self.needs, stride)
@@ -111,10 +121,13 @@ class SpatialContinuity(Network):
         """Return logits of the middle slice, ``(B, len(outputs), Y, X)``."""
         width = self.segmentation.in_channels
         n_masks = 2 * self.refinement.context + 1
-        windows = torch.stack([image[:, k : k + width] for k in range(n_masks)], dim=1)
+        skip = self.context - self.segmentation.context - self.refinement.context
+        starts = range(skip, skip + n_masks)
+        windows = torch.stack([image[:, k : k + width] for k in starts], dim=1)
         logits = self.segmentation(windows.flatten(0, 1))[:, self.coarse_map]
         masks = self.activation(logits).view(-1, n_masks, *image.shape[2:])
-        return self.refine(masks, image[:, self.context, None])
+        around = slice(self.context - self.images, self.context + self.images + 1)
+        return self.refine(masks, image[:, around])
 
     @property
     def coarse_map(self) -> int:
@@ -128,8 +141,8 @@ class SpatialContinuity(Network):
         ----------
         probability : Tensor, shape (B, N, Y, X)
             Coarse probabilities of N slices.
-        image : Tensor, shape (B, 1, Y, X)
-            The normalised slice in the middle.
+        image : Tensor, shape (B, refinement.extra, Y, X)
+            The normalised slice in the middle and its neighbours.
 
         Returns
         -------
@@ -138,8 +151,11 @@ class SpatialContinuity(Network):
         """
         binary = self.masks == "binary"
         masks = (probability > THRESHOLD).to(image.dtype) if binary else probability
-        extra = [image] if self.refinement.extra else []
-        logits: Tensor = self.refinement(torch.cat([masks, *extra], dim=1))
+        if not self.config.middle:
+            masks = masks.clone()
+            masks[:, self.refinement.context] = 0
+        seen = [masks, image] if self.refinement.extra else [masks]
+        logits: Tensor = self.refinement(torch.cat(seen, dim=1))
         return logits
 
 
@@ -166,14 +182,15 @@ def as_masks(coarse: NDArray[np.uint8], masks: Masks) -> NDArray[np.float32]:
 def _check(segmentation: Network, refinement: Network) -> None:
     """Refuse networks that cannot be put in a row."""
     planar = segmentation.dimensions == refinement.dimensions == 2
-    fits = planar and segmentation.extra == 0 and refinement.extra <= 1
+    images = refinement.extra == 0 or refinement.extra % 2 == 1
+    fits = planar and segmentation.extra == 0 and images
     nested = isinstance(segmentation, SpatialContinuity) or isinstance(
         refinement, SpatialContinuity
     )
     if nested or not fits or "semantic" not in segmentation.outputs:
         msg = (
             "The spatial-continuity model needs two networks of two dimensions: N_se "
-            "with the output 'semantic' and no extra channel, N_sp with at most one "
-            "(the image). Choose unet2d or fast for both."
+            "with the output 'semantic' and no extra channel, N_sp with none or an "
+            "odd number (the image and its neighbours). Choose unet2d or fast."
         )
         raise InvalidParameterError(msg)

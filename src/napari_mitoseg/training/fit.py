@@ -31,6 +31,11 @@ from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.targets import make_targets
 from napari_mitoseg.training.validate import measure_iou
 
+Batch = tuple[Tensor, Tensor, Tensor]
+Draw = Callable[
+    [Network, Sequence[TrainingStack], FitSettings, int, torch.device], Batch
+]
+
 WARM_UP = 0.05
 LARGEST_GRADIENT = 5.0
 
@@ -85,7 +90,7 @@ class FitResult:
     seconds: float
 
 
-def fit(
+def fit(  # noqa: PLR0913 - what is chosen for a run, by keyword
     network: Network,
     stacks: Sequence[TrainingStack],
     settings: FitSettings,
@@ -96,6 +101,7 @@ def fit(
     device: torch.device | str = "cpu",
     resume: bool = False,
     stop: Callable[[], bool] = never,
+    draw: "Draw | None" = None,
 ) -> Job[FitResult]:
     """Fit a network to labelled stacks.
 
@@ -118,7 +124,9 @@ def fit(
     resume : bool
         Go on from the checkpoint in `folder` if there is one.
     stop : callable
-        Asked before each step; once it says true, what is there is finished.
+        Asked after each step; once it says true, what is there is finished.
+    draw : callable, optional
+        Draws the batches, with the arguments of `draw_batch` and in its place.
 
     Yields
     ------
@@ -151,10 +159,11 @@ def fit(
     run = _Run(
         network, stacks, settings, card, folder, validation, torch.device(device)
     )
+    run.draw = draw or draw_batch
     if resume:
         run.restore()
     try:
-        while not (run.is_finished() or stop()):
+        while not (run.is_finished() or (run.n_steps and stop())):
             loss = run.step_in_memory()
             if run.n_steps % settings.validate_every == 0:
                 run.validate()
@@ -247,6 +256,7 @@ class _Run:
         self.validation = [stack.to(device) for stack in validation]
         self.optimizer = _optimizer(network, settings)
         self.loss = losses[settings.loss]
+        self.draw: Draw = draw_batch
         self.n_steps, self.validated_at, self.saved_at = 0, -1, -1
         self.best: tuple[float, ...] | None = None
         self.latest: tuple[float, ...] = ()
@@ -269,7 +279,7 @@ class _Run:
 
     def step(self) -> float:
         """Make one step and return the loss."""
-        image, target, known = draw_batch(
+        image, target, known = self.draw(
             self.network, self.stacks, self.settings, self.n_steps, self.device
         )
         with torch.autocast(
@@ -299,9 +309,9 @@ class _Run:
             if not is_out_of_memory(error):
                 raise
             msg = (
-                f"Training ran out of memory on {self.device} with {self.settings.batch} "
-                f"patches of {self.settings.patch} voxels in a step. Close other "
-                "programs, choose smaller patches or fewer of them, or another device; "
+                f"Training ran out of memory on {self.device} with "
+                f"{self.settings.batch} patches of {self.settings.patch} voxels in a "
+                "step. Close other programs, choose smaller patches or fewer of them, or another device; "
                 f"{self.n_steps} steps are kept."
             )
             raise DeviceMemoryError(msg) from error
@@ -392,7 +402,7 @@ def draw_batch(
     settings: FitSettings,
     step: int,
     device: torch.device,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> Batch:
     """Draw the patches of one step, augmented.
 
     Parameters

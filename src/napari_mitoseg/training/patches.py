@@ -240,6 +240,39 @@ def _centre(
     return [z, _below(height, generator), _below(width, generator)]
 
 
+def draw_centre(
+    stack: TrainingStack, slices: Tensor, foreground: float, generator: torch.Generator
+) -> tuple[int, int, int]:
+    """Draw the centre of a patch in one of some slices.
+
+    Parameters
+    ----------
+    stack : TrainingStack
+        Image and labels.
+    slices : Tensor of int
+        Slice numbers to choose from, each as often.
+    foreground : float
+        Share of centres on a mitochondrion, where the slice has one.
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    tuple of int
+        z, y, x.
+    """
+    z = int(slices[_below(len(slices), generator)])
+    _, height, width = stack.image.shape
+    if torch.rand((), generator=generator).item() < foreground:
+        first, last = torch.searchsorted(
+            stack.foreground[:, 0].contiguous(), torch.tensor([z, z + 1])
+        ).tolist()
+        if last > first:
+            _, y, x = _one_of(stack.foreground[first:last], generator)
+            return z, y, x
+    return z, _below(height, generator), _below(width, generator)
+
+
 def _one_of(places: Tensor, generator: torch.Generator) -> list[int]:
     place: list[int] = places[_below(len(places), generator)].tolist()
     return place
@@ -267,24 +300,28 @@ def _cut(
     """Cut one window out of image and labels."""
     z, y, x = centre
     depth, height, width = stack.image.shape
-    middle = _reflected(z - window.depth // 2, window.depth, depth)
+    middle = reflected(z - window.depth // 2, window.depth, depth)
     seen = (
         context_slices(z, window.context, stack.z_step, depth)
         if window.context
         else middle
     )
-    rows = _reflected(y - window.size // 2, window.size, height)
-    columns = _reflected(x - window.size // 2, window.size, width)
-    image = _take(stack.image, seen, rows, columns)
-    return image, _take(stack.labels, middle, rows, columns).float()
+    rows = reflected(y - window.size // 2, window.size, height)
+    columns = reflected(x - window.size // 2, window.size, width)
+    image = take(stack.image, seen, rows, columns)
+    return image, take(stack.labels, middle, rows, columns).float()
 
 
-def _take(data: Tensor, zs: list[int], ys: list[int], xs: list[int]) -> Tensor:
-    z, y, x = (torch.tensor(axis, device=data.device) for axis in (zs, ys, xs))
+def take(data: Tensor, zs: list[int], ys: list[int], xs: list[int]) -> Tensor:
+    """Return the voxels at some slices, rows and columns."""
+    z, y, x = (
+        torch.tensor(axis, device=data.device, dtype=torch.long)
+        for axis in (zs, ys, xs)
+    )
     return data[z[:, None, None], y[:, None], x]
 
 
-def _reflected(start: int, length: int, size: int) -> list[int]:
+def reflected(start: int, length: int, size: int) -> list[int]:
     """Return positions from `start` on, mirrored at both ends of the axis."""
     period = max(1, 2 * size - 2)
     positions = (i % period for i in range(start, start + length))

@@ -66,6 +66,29 @@ def _iou(probability: Tensor, stack: TrainingStack) -> float:
     return int((found & truth).sum()) / union if union else 1.0
 
 
+def predict_plane(network: Network, planes: Tensor) -> Tensor:
+    """Predict the semantic probability of one slice.
+
+    Parameters
+    ----------
+    network : Network
+        Of two dimensions, on the device of the planes; its mode is kept.
+    planes : Tensor, shape (C, Y, X)
+        Input of the network, of any size.
+
+    Returns
+    -------
+    Tensor of float32, shape (Y, X)
+        Probability of mitochondrion.
+    """
+    training = network.training
+    network.eval()
+    with torch.inference_mode():
+        probability = _logits(network, planes[None])[0, 0].float().sigmoid()
+    network.train(training)
+    return probability
+
+
 def _slice_logits(network: Network, stack: TrainingStack, z: int) -> Tensor:
     """Return the semantic logits of one slice from it and its neighbours."""
     depth = len(stack.image)

@@ -1,0 +1,107 @@
+"""The card of a model that was trained from an annotation: where it comes from."""
+
+from typing import NamedTuple
+
+from napari_mitoseg.annotation.encoding import Annotation
+from napari_mitoseg.models.spatial_continuity import Stage
+from napari_mitoseg.models.zoo import ModelCard, Score
+from napari_mitoseg.training.sparse_settings import SCRATCH, SparseSettings
+from napari_mitoseg.volume import Spacing, Volume
+
+CITATION = (
+    "Semi-supervised segmentation of mitochondria from electron microscopy images "
+    "using spatial continuity (method)",
+)
+HELD_OUT = (
+    "held out of the first part of the training, which went on with it afterwards; "
+    "semantic map > 0.5, no augmentation"
+)
+
+
+class HeldOut(NamedTuple):
+    """What was measured on a slice that training had not seen."""
+
+    slice: int | None = None
+    iou: float | None = None
+
+
+def describe_training(
+    name: str,
+    stage: Stage,
+    volume: Volume,
+    annotation: Annotation,
+    settings: SparseSettings,
+    *,
+    spacing: Spacing,
+    parent: ModelCard | None,
+    held_out: HeldOut,
+) -> ModelCard:
+    """Write the card of a model that was trained from an annotation.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    stage : Stage
+        Architecture and configuration.
+    volume : Volume
+        The image.
+    annotation : Annotation
+        What was learned from.
+    settings : SparseSettings
+        Preset, start, seed.
+    spacing : tuple of float
+        Of the model, nm, ZYX.
+    parent : ModelCard or None
+        Model that training started from.
+    held_out : HeldOut
+        Score on a slice that was kept back.
+
+    Returns
+    -------
+    ModelCard
+        With slices, seed, parent, terms and scores.
+    """
+    z, y, x = volume.shape
+    slices = ", ".join(map(str, annotation.labelled))
+    licence = parent.licence if parent else "That of the annotation and the image."
+    return ModelCard(
+        name=name,
+        architecture=stage.architecture,
+        config=stage.config,
+        spacing=spacing,
+        description=f"Trained on {len(annotation.labelled)} labelled slices of "
+        f"{volume.name}: preset {settings.preset}, seed {settings.seed}.",
+        data=(
+            f"{volume.name} ({z}×{y}×{x}), slices {slices}",
+            *(parent.data if parent else ()),
+        ),
+        licence=licence,
+        citation=(*CITATION, *(parent.citation if parent else ())),
+        scores=_scores(volume, held_out),
+        command=command_of(settings),
+        parent=parent.name if parent else "",
+    )
+
+
+def command_of(settings: SparseSettings, *, name: str = "train-sparse") -> str:
+    """Return the options that repeat a training on the command line."""
+    start = SCRATCH if settings.preset == "paper" else settings.start
+    minutes = f" --minutes {settings.minutes:g}" if settings.minutes else ""
+    return (
+        f"napari-mitoseg {name} IMAGE ANNOTATION --preset {settings.preset} "
+        f"--start {start} --seed {settings.seed}{minutes}"
+    )
+
+
+def _scores(volume: Volume, held_out: HeldOut) -> tuple[Score, ...]:
+    if held_out.iou is None:
+        return ()
+    return (
+        Score(
+            data=f"{volume.name}, slice {held_out.slice}",
+            value=round(held_out.iou, 3),
+            seen="same stack",
+            how=HELD_OUT,
+        ),
+    )

@@ -1,0 +1,110 @@
+"""The job that trains from a few labelled slices and segments the whole stack.
+
+Algorithm 1 of the paper [1]_: N_se learns from the labelled slices and segments all of
+them (S_c); morphological post-processing with the truth makes soft labels of that
+(S_f); N_sp learns from them what neighbouring slices say about each other.
+
+References
+----------
+.. [1] Semi-supervised segmentation of mitochondria from electron microscopy images
+   using spatial continuity.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_mitoseg.annotation.encoding import Annotation, check_annotation
+from napari_mitoseg.jobs import Job
+from napari_mitoseg.models.zoo import TrainedModel, load_model
+from napari_mitoseg.training.fit import never
+from napari_mitoseg.training.sparse_report import SparseResult
+from napari_mitoseg.training.sparse_run import SparseRun
+from napari_mitoseg.training.sparse_settings import SCRATCH, SparseSettings
+from napari_mitoseg.volume import Volume
+
+
+def first_slice() -> int:
+    """Return 0: the slice to look at while training, unless told otherwise."""
+    return 0
+
+
+def train_sparse(
+    volume: Volume,
+    annotation: Annotation,
+    settings: SparseSettings,
+    *,
+    folder: Path,
+    resume: bool = False,
+    stop: Callable[[], bool] = never,
+    watch: Callable[[], int] = first_slice,
+) -> Job[SparseResult]:
+    """Train from a few labelled slices and predict the whole stack.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image, with its spacing.
+    annotation : Annotation
+        Of the same shape; one slice at least is complete and one is not.
+    settings : SparseSettings
+        Preset, time, start, seed, device.
+    folder : Path
+        Becomes a model folder when training is finished.
+    resume : bool
+        Go on with an interrupted training in `folder`, if there is one.
+    stop : callable
+        Asked all the time; once it says true, training ends early, and what has been
+        learned is made into a complete model.
+    watch : callable
+        Tells which slice to show while training.
+
+    Yields
+    ------
+    SparseProgress
+        After each step and each tile.
+
+    Returns
+    -------
+    SparseResult
+        Model, and S_c, S_f and the final probability of the stack.
+
+    Raises
+    ------
+    AnnotationError
+        If the annotation does not fit the image or cannot be learned from.
+    InvalidParameterError
+        If the spacing or the device is missing, or what is to be resumed was started
+        with other settings.
+    UnknownNameError, WeightsError
+        If there is no such model to start from, or it does not fit.
+    WriteError
+        If the disk refuses; an earlier model in `folder` stays.
+    DeviceMemoryError
+        If the device has too little memory.
+
+    Notes
+    -----
+    Closing the generator keeps a checkpoint in the hidden folder ``.training`` and
+    leaves an earlier model in `folder` as it is.
+    """
+    check_annotation(annotation, volume.shape, need_complete=True, need_unlabelled=True)
+    run = SparseRun(volume, annotation, settings, find_start(settings), folder)
+    return (yield from run.job(resume=resume, stop=stop, watch=watch))
+
+
+def find_start(settings: SparseSettings) -> TrainedModel | None:
+    """Load the model that training starts from.
+
+    Parameters
+    ----------
+    settings : SparseSettings
+        Preset and start.
+
+    Returns
+    -------
+    TrainedModel or None
+        None for scratch, and for the preset paper.
+    """
+    if settings.preset == "paper" or settings.start == SCRATCH:
+        return None
+    return load_model(settings.start)
