@@ -30,6 +30,7 @@ from napari_mitoseg._napari.paint_box import (
     REOPEN,
 )
 from napari_mitoseg._napari.proposal_box import DOUBTFUL, LISTED
+from napari_mitoseg._napari.reader import image_data
 from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg._napari.training_layers import COARSE, FILTERED, FINAL, PREVIEW
 from napari_mitoseg.annotation import journal as journals
@@ -41,6 +42,7 @@ from napari_mitoseg.volume import Volume
 from .conftest import SHAPE, SPACING, FakeTraining, add_stack
 
 Finish = Callable[..., None]
+REAL_TRAIN = annotation_tasks.train
 
 
 @pytest.fixture
@@ -802,10 +804,11 @@ def test_second_training_updates_the_layers(
 def test_interrupted_training_can_be_continued(
     ready: AnnotateWidget, training: FakeTraining, finish: Finish, tmp_path: Path
 ) -> None:
+    from napari_mitoseg.training.work_folder import WorkFolder
+
     assert not ready.continue_check.isVisibleTo(ready)
-    state = tmp_path / "models" / "stack" / ".training"
-    state.mkdir(parents=True)
-    (state / "checkpoint.pt").write_bytes(b"")
+    work = WorkFolder(tmp_path / "models" / "stack")
+    work.open({}, resume=False)
     ready.training.changed.emit()
     assert ready.continue_check.isVisibleTo(ready)
     ready.continue_check.setChecked(True)
@@ -879,3 +882,48 @@ def test_annotation_removed_mid_training(
     finish(ready)
     assert ready.annotation is None
     assert ready.train_button.text() == TRAIN
+
+
+# ------------------------------------------------------------ the real one
+
+
+@pytest.mark.parametrize("method", ["whole stack", "fine-tune"])
+def test_real_training_ends_in_a_model_that_segments(
+    annotator: AnnotateWidget,
+    viewer: ViewerModel,
+    tiny_em: Any,
+    model_folder: Path,
+    finish: Finish,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    method: str,
+) -> None:
+    from napari_mitoseg.models.zoo import load_model
+
+    monkeypatch.setattr(annotation_tasks, "train", REAL_TRAIN)
+    volume, truth = tiny_em
+    data, keywords, _ = image_data(volume)
+    viewer.add_layer(Image(data, **{**keywords, "name": "tissue"}))
+    annotation = begin(annotator, finish)
+    for z in (0, 3, 6):
+        annotation.start_from(z, truth[z] > 0)
+        annotation.mark_complete(z)
+    assert annotator.training.start.add_folder(model_folder)
+    form = annotator.training.form
+    form.set_value(
+        annotation_tasks.TrainingChoices(
+            method=method, time="limited", minutes=0.05, device="cpu"
+        )
+    )
+    viewer.dims.set_current_step(0, 4)
+    annotator.start_training()
+    assert annotator.is_busy, annotator.training_problem
+    finish(annotator, timeout=100_000)
+    assert "Trained 'tissue'" in annotator.status.text()
+    final = viewer.layers[f"tissue {FINAL}"].data
+    assert final.shape == truth.shape
+    assert annotator.curves.loss
+    assert len(annotator.strip.state.doubt) == len(truth)
+    model = load_model("tissue")
+    assert model.card.parent
+    assert model.card.data

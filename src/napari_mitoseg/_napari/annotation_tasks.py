@@ -6,6 +6,7 @@ Torch and everything that needs it is imported inside the jobs.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from napari_mitoseg.training.sparse_report import SparseResult
 
 Labels = NDArray[np.uint8]
-CHECKPOINTS = "checkpoint.pt"
+UNFINISHED = ".training/state.json"
+"""What a training that was interrupted leaves in its folder, see `WorkFolder`."""
+
 SPARSE, FINE_TUNE = "whole stack", "fine-tune"
 Method = Literal["whole stack", "fine-tune"]
 
@@ -238,20 +241,22 @@ def train(order: TrainingOrder) -> Job["SparseResult"]:
         seed=choices.seed,
         device=choices.device,
     )
-    common = {
-        "folder": order.folder,
-        "resume": order.resume,
-        "stop": order.stop,
-        "watch": order.watch,
-    }
     annotation = Annotation(order.labels)
     if choices.method == FINE_TUNE:
-        job = sparse.fine_tune(
-            order.volume, annotation, settings, model=order.start, **common
-        )
+        tune = partial(sparse.fine_tune, model=order.start)
     else:
-        job = sparse.train_sparse(order.volume, annotation, settings, **common)
-    return (yield from job)
+        tune = sparse.train_sparse
+    return (
+        yield from tune(
+            order.volume,
+            annotation,
+            settings,
+            folder=order.folder,
+            resume=order.resume,
+            stop=order.stop,
+            watch=order.watch,
+        )
+    )
 
 
 def model_folder(name: str) -> Path:
@@ -272,4 +277,4 @@ def model_folder(name: str) -> Path:
 
 def is_interrupted(folder: Path) -> bool:
     """Say whether a training in a folder has left a state to go on from."""
-    return any(folder.rglob(CHECKPOINTS))
+    return (folder / UNFINISHED).is_file()

@@ -46,13 +46,14 @@ class TrainingCurves(QWidget):
         seconds : float
             Since the training began.
         loss, iou : float or None
-            None where the report has none.
+            None where the report has none.  An IoU that is only repeated is no new
+            point.
         phase : str
             What is being trained; a line marks where it changes.
         """
         if loss is not None:
             self.loss.append((seconds, loss))
-        if iou is not None:
+        if iou is not None and (not self.iou or self.iou[-1][1] != iou):
             self.iou.append((seconds, iou))
         if phase and (not self.phases or self.phases[-1][1] != phase):
             self.phases.append((seconds, phase))
