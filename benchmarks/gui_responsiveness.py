@@ -16,8 +16,7 @@ from typing import Any
 
 import napari
 import numpy as np
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_mitoseg._napari.layers import show_scale_bar
 from napari_mitoseg._napari.reader import image_data
@@ -54,12 +53,16 @@ class Ticker:
 def wait(until: Callable[[], bool], seconds: float = 900) -> float:
     """Let the window work until something is true; return how long it took."""
     start = perf_counter()
-    app = QApplication.instance()
-    while not until():
-        app.processEvents()
-        if perf_counter() - start > seconds:
-            msg = "The window did not come so far in time."
-            raise TimeoutError(msg)
+    loop, timer = QEventLoop(), QTimer()
+    timer.timeout.connect(lambda: loop.quit() if until() else None)
+    timer.start(TICK_MS)
+    QTimer.singleShot(int(seconds * 1000), loop.quit)
+    if not until():
+        loop.exec()
+    timer.stop()
+    if not until():
+        msg = "The window did not come so far in time."
+        raise TimeoutError(msg)
     return perf_counter() - start
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from napari_mitoseg import labelling
 from napari_mitoseg.labelling import (
     count_voxels,
-    find_boxes,
     iter_slabs,
     label_components,
     look_up,
@@ -87,15 +86,10 @@ def test_extents_of_a_label_above_the_number_of_voxels():
     assert measure_extents(labels, 7).n_voxels.tolist() == [1, *[0] * 6, 1]
 
 
-def test_counts_and_boxes_agree_with_extents(small_slabs):
+def test_counts_agree_with_extents(small_slabs):
     labels, n = label_components(random_mask((9, 6, 7), 0.2), 26)
     extents = measure_extents(labels, n)
     np.testing.assert_array_equal(count_voxels(labels, n)[1:], extents.n_voxels[1:])
-    boxes = find_boxes(labels, range(1, n + 1))
-    assert sorted(boxes) == list(range(1, n + 1))
-    for label, box in boxes.items():
-        assert [s.start for s in box] == extents.start[label].tolist()
-        assert [s.stop for s in box] == extents.stop[label].tolist()
 
 
 def test_look_up_leaves_its_input(small_slabs):
@@ -120,7 +114,6 @@ def test_read_only_arrays_are_welcome(monkeypatch, voxels):
     measured = measure_extents(labels, n)
     assert measured.n_voxels.sum() == mask.size
     assert count_voxels(labels, n).sum() == mask.sum()
-    assert len(find_boxes(labels, range(1, n + 1))) == n
     assert look_up(np.arange(n + 1), labels).max() == n
 
 

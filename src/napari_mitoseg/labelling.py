@@ -6,14 +6,14 @@ million voxels at a time they let go often enough, and need little memory beside
 result.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -23,6 +23,7 @@ Connectivity = Literal[6, 18, 26]
 Index = tuple[slice, slice, slice]
 Labels = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
+Item = TypeVar("Item")
 
 SLAB_VOXELS = 1 << 22
 """Voxels handed to a library call at once: about 30 ms of labelling."""
@@ -103,8 +104,11 @@ def look_up(table: Array, labels: Labels, out: Labels | None = None) -> Labels:
     """
     values = table.astype(np.uint32, copy=False)
     result = np.empty_like(labels) if out is None else out
-    for slab in iter_slabs(labels.shape):
-        result[slab] = values[labels[slab]]
+
+    def fill(slab: Index) -> None:
+        _take(values, labels[slab], result[slab])
+
+    _in_threads(fill, iter_slabs(labels.shape))
     return result
 
 
@@ -128,61 +132,6 @@ def count_voxels(labels: Labels, n: int) -> NDArray[np.int64]:
         part = labels[slab]
         count += np.bincount(part[part > 0], minlength=n + 1)
     return count
-
-
-def find_boxes(labels: Labels, wanted: Sequence[int]) -> dict[int, Index]:
-    """Find the boxes around some of the labels.
-
-    Parameters
-    ----------
-    labels : ndarray of uint32, shape (Z, Y, X)
-        Labels.
-    wanted : sequence of int
-        Labels to look for.
-
-    Returns
-    -------
-    dict of int to tuple of slice
-        Index of the box around each label that occurs.
-    """
-    boxes: dict[int, Index] = {}
-    n = max(wanted, default=0)
-    for slab in iter_slabs(labels.shape):
-        found = find_objects(labels[slab], n)
-        for label in wanted:
-            part = found[label - 1]
-            if part is not None:
-                box = offset_box(part, slab)
-                boxes[label] = _around(boxes.get(label, box), box)
-    return boxes
-
-
-def offset_box(box: Index, outer: Index) -> Index:
-    """Move a box from the coordinates inside another box to those around it.
-
-    Parameters
-    ----------
-    box : tuple of slice
-        Counted from the start of `outer`.
-    outer : tuple of slice
-        Box around it.
-
-    Returns
-    -------
-    tuple of slice
-        The box, counted as `outer` is.
-
-    Examples
-    --------
-    >>> inner, outer = (slice(1, 3),) * 3, (slice(10, 20),) * 3
-    >>> offset_box(inner, outer)[0]
-    slice(11, 13, None)
-    """
-    z, y, x = (
-        slice(b.start + o.start, b.stop + o.start)
-        for b, o in zip(box, outer, strict=True)
-    )
-    return z, y, x
 
 
 def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, int]:
@@ -212,17 +161,23 @@ def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, in
         labels = _components(mask, connectivity)
         return labels, int(labels.max(initial=0))
     labels = np.empty(mask.shape, np.uint32)
-    n, pairs = 0, [np.zeros((2, 0), np.int64)]
+    first, pairs = [0], [np.zeros((2, 0), np.int64)]
     for slab in slabs:
         part = _components(mask[slab], connectivity)
-        n_here = int(part.max(initial=0))
-        np.add(part, np.uint32(n), out=part, where=mask[slab])
         if slab != slabs[0]:
-            pairs.append(_shared(labels, part, slab))
+            offsets = np.array([[first[-2]], [first[-1]]])
+            pairs.append(_shared(labels, part, slab) + offsets)
         labels[slab] = part
-        n += n_here
-    table, n = _joined(n, np.concatenate(pairs, axis=1))
-    return look_up(table, labels, out=labels), n
+        first.append(first[-1] + int(part.max(initial=0)))
+    table, n = _joined(first[-1], np.concatenate(pairs, axis=1))
+
+    def renumber(k: int) -> None:
+        own = _before(slabs[k], (*slabs, slabs[k])[k + 1])
+        values = np.append(0, table[first[k] + 1 : first[k + 1] + 1])
+        _take(values.astype(np.uint32), labels[own], labels[own])
+
+    _in_threads(renumber, range(len(slabs)))
+    return labels, n
 
 
 def measure_extents(labels: Labels, n: int) -> Extents:
@@ -284,15 +239,6 @@ def unique_pairs(first: Array, second: Array) -> NDArray[np.int64]:
     return np.stack([key >> np.uint64(32), key & low]).astype(np.int64)
 
 
-def _around(first: Index, second: Index) -> Index:
-    """Return the box around two boxes."""
-    z, y, x = (
-        slice(min(a.start, b.start), max(a.stop, b.stop))
-        for a, b in zip(first, second, strict=True)
-    )
-    return z, y, x
-
-
 def _components(mask: Mask, connectivity: Connectivity) -> Labels:
     # As numbers, not as a binary image: for that, cc3d 4.1.1 sets aside too little
     # memory where axes are thin and odd, (1, 1, 3) with both ends set, and gives up.
@@ -303,6 +249,26 @@ def _components(mask: Mask, connectivity: Connectivity) -> Labels:
         out_dtype=np.uint32,
     )
     return found.astype(np.uint32, copy=False)
+
+
+def _take(values: Labels, labels: Labels, out: Labels) -> None:
+    # Labels never lie outside; clipping only spares a copy.
+    np.take(values, labels, out=out, mode="clip")
+
+
+def _in_threads(work: Callable[[Item], None], items: Iterable[Item]) -> None:
+    """Do work that lets go of the interpreter lock on all items, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, items))
+
+
+def _before(slab: Index, following: Index) -> Index:
+    """Return what a slab does not share with the one after it."""
+    z, y, x = (
+        slice(a.start, b.start if b.start > a.start else a.stop)
+        for a, b in zip(slab, following, strict=True)
+    )
+    return z, y, x
 
 
 def _shared(labels: Labels, part: Labels, slab: Index) -> NDArray[np.int64]:

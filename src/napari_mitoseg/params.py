@@ -5,12 +5,12 @@ validation, the form in napari, the command-line option, the JSON in a recipe an
 the row in the documentation.
 """
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from napari_mitoseg.errors import InvalidParameterError, MitoSegError
 
@@ -109,7 +109,7 @@ def describe(error: ValidationError) -> str:
     return " ".join(_finding(error.title, item) for item in error.errors())
 
 
-def _finding(title: str, item: ErrorDetails) -> str:
+def _finding(title: str, item: Mapping[str, Any]) -> str:
     own = item.get("ctx", {}).get("error")
     if isinstance(own, MitoSegError):
         return str(own)

@@ -60,6 +60,8 @@ class StepSequence(Params):
     steps : sequence of NamedStep or of mappings
         The steps; a mapping names its step under ``"step"`` and may leave out
         parameters that keep their defaults.
+    **other : object
+        Nothing is allowed; a mapping without ``"steps"`` comes in here.
 
     Raises
     ------

@@ -174,3 +174,11 @@ def test_twenty_thousand_instances():
     assert (instances.n_predicted, instances.n_true) == (20_000, 20_000)
     assert instances.at[0].true_positives == 20_000
     assert instances.at[0].matched_iou == pytest.approx(0.95)
+
+
+def test_quality_of_matches_where_nothing_matches():
+    one = np.array([[[1, 0]]], np.uint32)
+    missed = scores_of(one, one[..., ::-1], instances=True).instances.at[0]
+    assert (missed.matched_iou, missed.panoptic_quality) == (0, 0)
+    nothing = scores_of(one * 0, one * 0, instances=True).instances.at[0]
+    assert (nothing.matched_iou, nothing.panoptic_quality) == (1, 1)

@@ -189,7 +189,7 @@ def test_configuration_that_does_not_fit_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("spacing", [(0, 8, 8), (40, 8), (40, -8, 8)])
 def test_impossible_spacing_is_refused(spacing: tuple[float, ...]) -> None:
-    with pytest.raises(InvalidParameterError, match="(?i)spacing"):
+    with pytest.raises(InvalidParameterError, match=r"(?i)spacing"):
         ModelCard.parse({"name": "x", "architecture": "fast", "spacing": spacing})
 
 

@@ -101,7 +101,8 @@ def test_renamed_and_removed_layers_are_followed(
 
 def test_model_shows_its_card(panel: SegmentWidget) -> None:
     assert panel.model.name == "fast"
-    assert panel.model.card_line.text() == "40 × 8 × 8 nm · CC0"
+    assert panel.model.card_line.text() == "40 × 8 × 8 nm"
+    assert panel.model.licence_line.text() == "CC0"
     assert "Made up for tests" in panel.model.card_line.toolTip()
 
 
@@ -353,6 +354,47 @@ def test_preview_segments_the_slice_on_screen(
     assert PREVIEW in panel.shown
     segment(panel, finish)
     assert [name for name in names(viewer) if "preview" in name] == []
+
+
+def test_layers_of_a_preview_move_instead_of_being_replaced(
+    panel: SegmentWidget, viewer: ViewerModel, image: Image, finish: Finish
+) -> None:
+    for z in (3, 1):
+        viewer.dims.set_current_step(0, z)
+        panel.preview_button.click()
+        finish(panel)
+    layer = viewer.layers["stack preview instances"]
+    assert layer.translate.tolist() == [40, 0, 0]
+    before = {*viewer.layers}
+    segment(panel, finish)
+    assert {*viewer.layers} == before
+    assert layer.name == NAMES[2]
+    assert layer.data.shape == SHAPE
+    assert layer.translate.tolist() == [0, 0, 0]
+
+
+def test_cancelled_run_gives_the_preview_its_layers_back(
+    panel: SegmentWidget,
+    viewer: ViewerModel,
+    image: Image,
+    jobs: FakeJobs,
+    finish: Finish,
+    qtbot: Any,
+) -> None:
+    viewer.dims.set_current_step(0, 3)
+    panel.preview_button.click()
+    finish(panel)
+    shown = {layer.name: (layer, layer.data) for layer in viewer.layers}
+    jobs.gate.clear()
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: panel.progress.bar.value() > 0)
+    assert viewer.layers["stack probability"].data.shape == SHAPE
+    panel.progress.cancel.click()
+    finish(panel)
+    assert {layer.name: (layer, layer.data) for layer in viewer.layers} == shown
+    layer = viewer.layers["stack preview probability"]
+    assert layer.translate.tolist() == [120, 0, 0]
+    assert not layer.visible
 
 
 @pytest.mark.parametrize(

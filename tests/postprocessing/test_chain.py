@@ -208,7 +208,7 @@ def test_cache_reruns_only_what_follows_a_change(ran):
     assert ran.take() == ["remove-small"]
     assert len(reports) == 7
     drain(changed.run(maps, cache))
-    assert ran.take() == []
+    assert ran.take() == ["remove-small"], "what the last step made is not kept"
     drain(changed.replaced(3, SeedMap(semantic=0.7)).run(maps, cache))
     assert ran.take() == run_names()[3:]
     drain(changed.run(two_touching(), cache))

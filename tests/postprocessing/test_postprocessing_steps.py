@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.segmentation import watershed
 
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.maps import ProbabilityMaps
@@ -18,10 +19,10 @@ from napari_mitoseg.postprocessing import (
     SeedMap,
     State,
     Threshold,
-    watershed,
+    flooding,
 )
+from napari_mitoseg.postprocessing.flooding import flood
 from napari_mitoseg.postprocessing.median_z import median_z
-from napari_mitoseg.postprocessing.watershed import flood
 
 SPACING = (50.0, 10.0, 10.0)
 
@@ -127,7 +128,7 @@ def test_equal_voxels_go_to_the_nearer_seed():
 
 
 @pytest.mark.parametrize(("connectivity", "reach"), [(6, 1), (18, 2), (26, 3)])
-def test_watershed_by_parts_equals_flooding_the_whole(connectivity, reach):
+def test_watershed_equals_that_of_scikit_image(connectivity, reach):
     rng = np.random.default_rng(3)
     coarse = rng.integers(0, 256, (5, 8, 8)).astype(np.uint8)
     semantic = coarse.repeat(2, 0).repeat(4, 1).repeat(4, 2)
@@ -135,31 +136,33 @@ def test_watershed_by_parts_equals_flooding_the_whole(connectivity, reach):
     step = SeededWatershed(unseeded="drop", connectivity=connectivity)
     result = run([*SEEDED, step], semantic)
     markers = run(SEEDED, semantic).labels
-    whole = flood(255 - semantic, markers, semantic > 127, reach)
+    mask = semantic > 127
+    whole = watershed(255 - semantic, markers.astype(int), reach, mask=mask)
     assert markers.max() > 5
     np.testing.assert_array_equal(result.labels, whole)
 
 
-def test_large_parts_are_flooded_slab_by_slab(monkeypatch):
-    semantic = np.full((6, 8, 8), 200, np.uint8)
-    semantic[0, 0, 0] = semantic[5, 7, 7] = 255
-    expected = run([*SEEDED, SeededWatershed()], semantic).labels
-    monkeypatch.setattr(watershed, "_BOX_VOXELS", 128)
-    labels = run([*SEEDED, SeededWatershed()], semantic).labels
-    assert (labels > 0).all()
-    assert set(np.unique(labels)) == set(np.unique(expected)) == {1, 2}
+@pytest.mark.parametrize("at_once", [1, 3, 1 << 16])
+def test_flood_takes_equal_steps_from_each_seed(monkeypatch, at_once):
+    monkeypatch.setattr(flooding, "_AT_ONCE", at_once)
+    labels = np.array([[[3, 1, 1, 1, 1, 1, 4, 0, 1, 2]]], np.uint32)
+    is_free = np.array([False, True, False, False, False])
+    flood(labels, is_free, lambda at: np.zeros(at.size, np.uint8), 6)
+    assert labels.ravel().tolist() == [3, 3, 3, 3, 4, 4, 4, 0, 2, 2]
 
 
-def test_a_seed_in_the_last_slab_floods_back_to_the_first(monkeypatch):
-    monkeypatch.setattr(watershed, "_BOX_VOXELS", 32)
-    semantic = np.zeros((9, 4, 4), np.uint8)
-    semantic[:, 0, 0] = semantic[:, 0, 3] = semantic[0, 0, :] = 200
-    semantic[8, 0, 0] = semantic[8, 0, 3] = 255
-    labels = run([*SEEDED, SeededWatershed()], semantic).labels
-    assert (labels[:, 0, 0] == labels[8, 0, 0]).all()
-    assert (labels[:, 0, 3] == labels[8, 0, 3]).all()
-    assert labels[8, 0, 0] != labels[8, 0, 3]
-    assert (labels[0, 0, :] > 0).all()
+def test_flood_does_not_go_round_the_edge():
+    labels = np.array([[[0, 0, 2], [1, 0, 0]], [[0, 0, 1], [0, 0, 0]]], np.uint32)
+    before = labels.copy()
+    flood(labels, np.array([False, True, False]), lambda at: at.astype(np.uint8), 6)
+    assert (before != labels).nonzero() == ([1], [0], [2])
+
+
+def test_flood_rises_to_a_high_voxel_last():
+    heights = np.array([0, 9, 9, 0, 0, 0], np.uint8)
+    labels = np.array([[[2, 1, 1, 1, 1, 3]]], np.uint32)
+    flood(labels, np.array([False, True, False, False]), heights.__getitem__, 26)
+    assert labels.ravel().tolist() == [2, 2, 3, 3, 3, 3]
 
 
 RING = [[0] * 5, [0, 9, 9, 9, 0], [0, 9, 0, 9, 0], [0, 9, 9, 9, 0], [0] * 5]

@@ -36,7 +36,7 @@ def configuration(tmp_path: Path) -> Path:
         {"name": "discs", "spacing": [40, 8, 8], "train": [0, 2], "test": [2, 4]}
     ]
     values["synthetic"] = {"seeds": []}
-    values["card"]["config"] = {"widths": [4, 8]}
+    values["card"] |= {"config": {"widths": [4, 8]}, "scores": []}
     for stage in values["stages"]:
         stage |= {"steps": 2, "batch": 2, "patch": [1, 32, 32], "validate_every": 2}
     path = tmp_path / "configuration.json"

@@ -33,6 +33,7 @@ from napari_mitoseg.volume import Region, Spacing, Volume
 
 if TYPE_CHECKING:
     from napari_mitoseg.training.sparse_report import SparseResult
+    from napari_mitoseg.training.sparse_settings import SparseSettings
 
 Labels = NDArray[np.uint8]
 UNFINISHED = ".training/state.json"
@@ -232,30 +233,34 @@ def train(order: TrainingOrder) -> Job["SparseResult"]:
     yield Progress(0, 1000, "Loading torch")
     from napari_mitoseg.training import sparse  # noqa: PLC0415
 
-    choices = order.choices
-    limited = choices.time == "limited"
-    settings = sparse.SparseSettings(
-        preset=choices.preset,
-        minutes=choices.minutes if limited else None,
-        start=order.start,
-        seed=choices.seed,
-        device=choices.device,
-    )
-    annotation = Annotation(order.labels)
-    if choices.method == FINE_TUNE:
+    tune: "Callable[..., Job[SparseResult]]" = sparse.train_sparse
+    if order.choices.method == FINE_TUNE:
         tune = partial(sparse.fine_tune, model=order.start)
-    else:
-        tune = sparse.train_sparse
     return (
         yield from tune(
             order.volume,
-            annotation,
-            settings,
+            Annotation(order.labels),
+            _settings(order),
             folder=order.folder,
             resume=order.resume,
             stop=order.stop,
             watch=order.watch,
         )
+    )
+
+
+def _settings(order: TrainingOrder) -> "SparseSettings":
+    from napari_mitoseg.training.sparse_settings import (  # noqa: PLC0415
+        SparseSettings,
+    )
+
+    choices = order.choices
+    return SparseSettings(
+        preset=choices.preset,
+        minutes=choices.minutes if choices.time == "limited" else None,
+        start=order.start,
+        seed=choices.seed,
+        device=choices.device,
     )
 
 

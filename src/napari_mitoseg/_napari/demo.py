@@ -1,10 +1,15 @@
 """The demo: napari opens on a sample stack and segments it."""
 
+import os
+import sys
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from napari_mitoseg.errors import JobError, MitoSegError
+from napari_mitoseg.jobs import drain
+from napari_mitoseg.maps import FULL
+from napari_mitoseg.recipe import Recipe
 
 if TYPE_CHECKING:
     from napari_mitoseg._napari.segment import SegmentWidget
@@ -20,15 +25,27 @@ def run_demo(*, headless: bool = False, out: Path | None = None) -> None:
     Parameters
     ----------
     headless : bool
-        Wait for the end, write the results and a screenshot, and close.
+        Wait for the end, write the results and a screenshot, and close.  Without any
+        screen, not even a virtual one, napari cannot draw: the picture is then the
+        middle slice with its mitochondria.
     out : Path, optional
         Folder for what `headless` writes.
 
     Raises
     ------
     MitoSegError
-        If napari is not installed, or the segmentation fails.
+        If napari is not installed, there is no screen to open it on, or the
+        segmentation fails.
     """
+    if not _has_screen():
+        if not headless:
+            msg = (
+                "There is no screen to open napari on. Write the results into a folder "
+                "instead: napari-mitoseg demo --headless --out DIR"
+            )
+            raise MitoSegError(msg)
+        _segment_unseen(out or Path("demo-output"))
+        return
     try:
         import napari  # noqa: PLC0415
     except ImportError as error:
@@ -71,6 +88,32 @@ def open_demo() -> "SegmentWidget":
     viewer.dims.set_current_step(0, viewer.dims.nsteps[0] // 2)
     widget.start_run()
     return widget
+
+
+def _has_screen() -> bool:
+    """Say whether Qt finds a screen with OpenGL."""
+    if sys.platform != "linux":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _segment_unseen(out: Path) -> None:
+    """Segment the sample and write what napari would, without opening it."""
+    from skimage.color import label2rgb  # noqa: PLC0415
+    from skimage.io import imsave  # noqa: PLC0415
+
+    from napari_mitoseg.outputs import write_result  # noqa: PLC0415
+    from napari_mitoseg.pipeline import run_recipe  # noqa: PLC0415
+    from napari_mitoseg.samples import synthetic_em  # noqa: PLC0415
+
+    volume, _ = synthetic_em()
+    result = drain(run_recipe(volume, Recipe()))
+    drain(write_result(result, out, "tiff"))
+    middle = volume.shape[0] // 2
+    labels = result.segmentation.labels[middle]
+    plane = volume.read_slice(middle)
+    picture = label2rgb(labels, plane, alpha=0.4, bg_label=0)  # type: ignore[no-untyped-call]
+    imsave(out / SCREENSHOT, (picture * FULL).astype("uint8"), check_contrast=False)
 
 
 def _finish(widget: "SegmentWidget", out: Path) -> None:

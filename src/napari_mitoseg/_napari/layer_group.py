@@ -39,8 +39,7 @@ class LayerGroup:
         self._viewer = viewer
         self._image = image
         self.region = region
-        self._prefix = prefix
-        self._placement = placement(image, region)
+        self.prefix = prefix
         self._layers: dict[str, Layer] = {}
 
     def __getitem__(self, kind: str) -> Layer:
@@ -51,9 +50,29 @@ class LayerGroup:
         """Say whether the layer of a kind is in the viewer."""
         return kind in self._layers and self._layers[kind] in self._viewer.layers
 
+    def belongs_to(self, image: Image) -> bool:
+        """Say whether these are layers of this image."""
+        return image is self._image
+
     def covers(self, image: Image, region: Region) -> bool:
-        """Say whether these layers are of this part of this image."""
-        return image is self._image and region == self.region
+        """Say whether these are the layers of this part of this image."""
+        return self.belongs_to(image) and region == self.region
+
+    def move(self, region: Region, prefix: str) -> None:
+        """Let these layers stand for another part of the same image.
+
+        Each goes there with the next values it shows.  Layers that move need not be
+        removed: napari collects all garbage with every removal, which stops the window
+        for 0.2 s.
+
+        Parameters
+        ----------
+        region : Region
+            The other part.
+        prefix : str
+            Beginning of the names from then on.
+        """
+        self.region, self.prefix = region, prefix
 
     def refresh(self, kind: str, finished: Region) -> None:
         """Redraw a layer if the slice on screen has just been changed.
@@ -146,6 +165,8 @@ class LayerGroup:
         shown = as_displayed(self._image, array)
         if layer.data is not shown:
             layer.data = shown
+            layer.translate = placement(self._image, self.region)["translate"]
+            layer.name = self._name(kind)
         return True
 
     def _add(self, kind: str, layer: Layer) -> None:
@@ -154,7 +175,10 @@ class LayerGroup:
 
     def _keywords(self, kind: str) -> dict[str, Any]:
         return {
-            "name": f"{self._prefix} {kind}",
+            "name": self._name(kind),
             "metadata": {MADE_BY_US: kind},
-            **self._placement,
+            **placement(self._image, self.region),
         }
+
+    def _name(self, kind: str) -> str:
+        return f"{self.prefix} {kind}"

@@ -63,7 +63,9 @@ class ModelBox(QWidget):
         self.browse.setToolTip("Use a model that a training wrote into a folder")
         self.browse.clicked.connect(self._on_browse)
         self.card_line = QElidingLabel()
-        shrink(self.card_line)
+        self.licence_line = QElidingLabel()
+        for line in (self.card_line, self.licence_line):
+            shrink(line)
         if nothing:
             self.choice.addItem(nothing, (nothing, None))
         self.refresh()
@@ -155,9 +157,10 @@ class ModelBox(QWidget):
     def _on_chosen(self) -> None:
         card = self.card
         self.card_line.setText(describe_card(card) if card is not None else "")
+        self.licence_line.setText(card.licence if card is not None else "")
         tip = explain_card(card) if card is not None else ""
-        self.card_line.setToolTip(tip)
-        self.choice.setToolTip(tip)
+        for widget in (self.card_line, self.licence_line, self.choice):
+            widget.setToolTip(tip)
         self.changed.emit()
 
     def _arrange(self) -> None:
@@ -169,6 +172,7 @@ class ModelBox(QWidget):
         grid.addWidget(self.choice, 0, 1)
         grid.addWidget(self.browse, 0, 2)
         grid.addWidget(self.card_line, 1, 1, 1, 2)
+        grid.addWidget(self.licence_line, 2, 1, 1, 2)
 
 
 class _ListBox(QComboBox):
@@ -182,13 +186,11 @@ class _ListBox(QComboBox):
 
 
 def describe_card(card: ModelCard) -> str:
-    """Return spacing, best known score and licence of a model in one line."""
+    """Return spacing and first score of a model in one line."""
     parts = [" × ".join(f"{v:g}" for v in card.spacing) + " nm"]
     if card.scores:
         score = card.scores[0]
         parts.append(f"{score.measure} {score.value:.2f}")
-    if card.licence:
-        parts.append(card.licence)
     return " · ".join(parts)
 
 

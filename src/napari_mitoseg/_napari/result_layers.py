@@ -28,13 +28,17 @@ class ResultLayers(LayerGroup):
         wanted = (SEMANTIC, BOUNDARY, INSTANCES)
         return all(self.is_shown(kind) for kind in wanted)
 
-    def covers(self, image: Image, region: Region) -> bool:
-        """Say whether these are the layers of this part of this image."""
-        return super().covers(image, region) and self.is_whole
+    def belongs_to(self, image: Image) -> bool:
+        """Say whether these are layers of this image, all where they were put."""
+        return super().belongs_to(image) and self.is_whole
 
     def show_filling(self, maps: ProbabilityMaps) -> None:
         """Show probability maps that a running job fills."""
         self.put_probability(PROBABILITY, maps.semantic, visible=True)
+
+    def show_probability(self, maps: ProbabilityMaps) -> None:
+        """Show the probability maps of a result again, hidden as they are at first."""
+        self.put_probability(PROBABILITY, maps.semantic, visible=False)
 
     def refresh_filling(self, finished: Region) -> None:
         """Redraw the filling map if the slice on screen has just been finished.
@@ -62,7 +66,7 @@ class ResultLayers(LayerGroup):
         """
         maps, segmentation = result.maps, result.segmentation
         put = self.put_probability
-        steps = [partial(put, PROBABILITY, maps.semantic, visible=False)]
+        steps: list[Callable[[], None]] = [partial(self.show_probability, maps)]
         if maps.boundary is not None:
             steps.append(partial(put, EDGE_PROBABILITY, maps.boundary, visible=False))
         activate = partial(self.activate, INSTANCES)

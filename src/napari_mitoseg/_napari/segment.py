@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_mitoseg.pipeline import Result
 
 ESTIMATE_AFTER_MS = 300
-RECHAIN_AFTER_MS = 150
+RECHAIN_AFTER_MS = 80
 RUN, PREVIEW = "run", "preview"
 
 
@@ -69,6 +69,7 @@ class SegmentWidget(StackPanel):
         self._models = tasks.ModelCache()
         self.shown: dict[str, Shown] = {}
         self._filling: ResultLayers | None = None
+        self._borrowed: tuple[Region, str] | None = None
         self._default = Recipe()
         self.model = ModelBox(self._default.model)
         self.region = RegionBox(self.viewer)
@@ -138,7 +139,7 @@ class SegmentWidget(StackPanel):
             self.fail(error)
             return
         maps = tasks.blank_maps(region, volume.spacing or card.spacing, card)
-        self._filling = ResultLayers(self.viewer, image, region, image.name)
+        self._filling = self._layers_to_fill(image, region)
         self._filling.show_filling(maps)
         done = partial(self._on_segmented, RUN, image, region)
         job = (tasks.segment, volume, recipe, region, self._models, maps)
@@ -322,17 +323,36 @@ class SegmentWidget(StackPanel):
         self.say("")
         self.run(done, *job, stopped=self._drop_filling)
 
+    def _layers_to_fill(self, image: Image, region: Region) -> ResultLayers:
+        """Return layers for a run: those of the preview if it needs new ones."""
+        known, preview = self.shown.get(RUN), self.shown.get(PREVIEW)
+        is_rerun = known is not None and known.layers.covers(image, region)
+        if is_rerun or preview is None or not preview.layers.belongs_to(image):
+            return ResultLayers(self.viewer, image, region, image.name)
+        self._borrowed = preview.layers.region, preview.layers.prefix
+        preview.layers.move(region, image.name)
+        return preview.layers
+
     def _drop_filling(self) -> None:
-        if self._filling is not None:
-            self._filling.remove()
-            self._filling = None
+        """Take the map that was being filled away; the preview gets its layers back."""
+        filling, self._filling = self._filling, None
+        borrowed, self._borrowed = self._borrowed, None
+        if filling is None:
+            return
+        if borrowed is None:
+            filling.remove()
+            return
+        filling.move(*borrowed)
+        filling.show_probability(self.shown[PREVIEW].result.maps)
 
     def _on_segmented(
         self, kind: str, image: Image, region: Region, result: "Result"
     ) -> None:
         """Show a result in place of the last one of its kind."""
-        self._forget(PREVIEW)
         layers = self._layers_for(kind, image, region)
+        if PREVIEW in self.shown and self.shown[PREVIEW].layers is not layers:
+            self._forget(PREVIEW)
+        self.shown.pop(PREVIEW, None)
         self.shown[kind] = Shown(result, layers)
         self.show_in_turn([*layers.showing(result), partial(self._on_shown, kind)])
 
@@ -348,10 +368,18 @@ class SegmentWidget(StackPanel):
         if known is not None and known.layers.covers(image, region):
             self._drop_filling()
             return known.layers
-        filling, self._filling = self._filling, None
-        if filling is not None:
-            return filling
-        return ResultLayers(self.viewer, image, region, f"{image.name} preview")
+        if kind == PREVIEW:
+            return self._layers_of_preview(image, region)
+        filling, self._filling, self._borrowed = self._filling, None, None
+        return filling or ResultLayers(self.viewer, image, region, image.name)
+
+    def _layers_of_preview(self, image: Image, region: Region) -> ResultLayers:
+        """Return the layers of the last preview, moved, or new ones."""
+        prefix, known = f"{image.name} preview", self.shown.get(PREVIEW)
+        if known is None or not known.layers.belongs_to(image):
+            return ResultLayers(self.viewer, image, region, prefix)
+        known.layers.move(region, prefix)
+        return known.layers
 
     def _forget(self, kind: str) -> None:
         known = self.shown.pop(kind, None)

@@ -35,6 +35,7 @@ class TrainBox(QWidget):
         super().__init__(parent)
         self.form = ParamsForm(TrainingChoices())
         self.start = ModelBox(default, title="Start from", nothing=SCRATCH)
+        self.start.licence_line.hide()  # it is in the tooltip; the panel is full
         self.name = QLineEdit()
         self.name.setToolTip("Name of the new model in the lists of models")
         self.name.setPlaceholderText("Name of the new model")

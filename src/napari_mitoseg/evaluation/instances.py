@@ -117,7 +117,8 @@ def _score(
     tp = int(matched.size)
     fp, fn = n_predicted - tp, n_true - tp
     f1 = share(2 * tp, 2 * tp + fp + fn)
-    quality = share(float(matched.sum()), tp)
+    # Where nothing matches, nothing is matched well; only of nothing all is right.
+    quality = share(float(matched.sum()), tp) if tp or not fp + fn else 0.0
     return ThresholdScores(
         iou=threshold,
         true_positives=tp,

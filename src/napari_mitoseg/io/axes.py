@@ -8,7 +8,7 @@ SPATIAL = "zyx"
 UNNAMED = "iq"
 CHOICES = {"c": "channel", "t": "time"}
 HINTS = {
-    "c": "greyscale images are read; save one channel as its own stack",
+    "c": "save one channel as its own stack",
     "t": "save one time point as its own stack; if these are slices, swap t and z "
     "in Fiji under Image > Properties",
 }
@@ -105,8 +105,8 @@ def _pick(axis: str, size: int, choice: int | None, name: str) -> int | slice:
     if choice is None:
         word = CHOICES[axis]
         msg = (
-            f"{name} has a {word} axis of length {size}; choose one with {word}=0 to "
-            f"{size - 1}, or: {HINTS[axis]}."
+            f"{name} has a {word} axis of length {size}; choose one with --{word}, 0 to "
+            f"{size - 1} ({word}= in Python), or {HINTS[axis]}."
         )
         raise ShapeError(msg)
     return choice

@@ -6,7 +6,7 @@ from napari_mitoseg.postprocessing.step import Step
 
 
 class ChainCache:
-    """States after each step of the last run.
+    """States after each step of the last run but its last.
 
     Parameters
     ----------

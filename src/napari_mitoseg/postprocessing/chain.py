@@ -44,8 +44,8 @@ class Segmentation:
 
     Notes
     -----
-    After a run with a cache the arrays are read-only, since the cache goes on from
-    them; copy one before painting in it.
+    After a run with a cache some arrays are read-only, since the cache goes on from
+    them; copy such a one before painting in it.
     """
 
     semantic: NDArray[np.uint8]
@@ -144,7 +144,8 @@ class Chain(StepSequence):
         for n, step in enumerate(todo, start=1):
             if n > n_done:
                 state = step.apply(state)
-                if cache is not None:
+                # What the last step made belongs to the caller, to paint in.
+                if cache is not None and n < len(todo):
                     cache.keep(step, state)
             yield Progress(n, len(todo), step.title)
         return _result(state)

@@ -189,13 +189,23 @@ def fit_stages(
 
     Parameters
     ----------
-    network, stacks, card, validation, device, resume
-        As for `fit`.
+    network : Network
+        Starting weights; changed in place.
+    stacks : sequence of TrainingStack
+        To learn from, at the spacing of the model.
     stages : sequence of FitSettings
         In order; see `settings.paper_presets`.
+    card : ModelCard
+        Written beside the weights.
     folder : Path
         Becomes a model folder with the last stage; earlier ones are in
         ``stage-1`` ... below it.
+    validation : sequence of TrainingStack
+        To choose the best weights of each stage by.
+    device : torch.device or str
+        Where to train.
+    resume : bool
+        Go on from the checkpoints below `folder`.
 
     Yields
     ------
