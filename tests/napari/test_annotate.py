@@ -149,7 +149,7 @@ def test_what_to_do_next_is_always_said(
 ) -> None:
     assert "Press New" in annotator.training_problem
     annotation = begin(annotator, finish)
-    assert "Paint the mitochondria" in annotator.training_problem
+    assert "Paint all mitochondria" in annotator.training_problem
     stroke(annotation.layer, 10, 10)
     assert "complete" in annotator.training_problem
     annotator.paint.complete.click()
@@ -614,8 +614,13 @@ def test_training_gives_layers_and_a_model(
     assert viewer.layers[-1] is annotation.layer
     assert viewer.layers.selection.active is annotation.layer
     assert "Held-out IoU 0.80" in ready.status.text()
-    assert ready.train_button.text() == TRAIN
+    assert ready.train_button.text() == "Train (replaces 'stack')"
     assert ready.train_button.isEnabled()
+    ready.training.name.setText("another")
+    assert ready.train_button.text() == TRAIN
+    ready.training.name.setText("stack")
+    ready.training.start.add_folder(order.folder)
+    assert "Give the new one its own" in ready.training_problem
 
 
 def test_doubtful_slices_are_proposed_next(
@@ -721,6 +726,18 @@ def test_curves_follow_the_training(
     assert not ready.curves.grab().toImage().isNull()
 
 
+def test_curves_of_different_networks_are_apart() -> None:
+    from napari_mitoseg._napari.curves import TrainingCurves
+
+    curves = TrainingCurves()
+    for second, phase in enumerate(["N_se", "N_se", "N_sp", "N_sp", "N_sp"]):
+        curves.add(second, second / 10, None, phase)
+    assert curves._losses() == [
+        [(0, 0.0), (1, 0.1)],
+        [(2, 0.2), (3, 0.3), (4, 0.4)],
+    ]
+
+
 def test_stop_keeps_the_best(
     ready: AnnotateWidget,
     viewer: ViewerModel,
@@ -737,7 +754,7 @@ def test_stop_keeps_the_best(
     assert not ready.train_button.isEnabled()
     finish(ready)
     assert f"stack {FINAL}" in viewer.layers
-    assert ready.train_button.text() == TRAIN
+    assert ready.train_button.text().startswith(TRAIN)
 
 
 def test_cancel_changes_nothing(
@@ -832,7 +849,7 @@ def test_fine_tuning_needs_a_model_and_no_complete_slice(
     assert "choose one to start from" in annotator.training_problem
     annotator.training.start.set_name("fast")
     annotator.training.name.setText("fast")
-    assert "Give the new one its own" in annotator.training_problem
+    assert "comes with the package" in annotator.training_problem
     annotator.training.name.setText("")
     assert "a name" in annotator.training_problem
     annotator.training.name.setText("../mine")
@@ -881,7 +898,7 @@ def test_annotation_removed_mid_training(
     training.gate.set()
     finish(ready)
     assert ready.annotation is None
-    assert ready.train_button.text() == TRAIN
+    assert ready.train_button.text().startswith(TRAIN)
 
 
 # ------------------------------------------------------------ the real one
@@ -909,8 +926,7 @@ def test_real_training_ends_in_a_model_that_segments(
         annotation.start_from(z, truth[z] > 0)
         annotation.mark_complete(z)
     assert annotator.training.start.add_folder(model_folder)
-    form = annotator.training.form
-    form.set_value(
+    annotator.training.set_choices(
         annotation_tasks.TrainingChoices(
             method=method, time="limited", minutes=0.05, device="cpu"
         )

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from napari_mitoseg.training.sparse_report import SparseResult
 
 TRAIN, STOP = "Train", "Stop and keep the best"
+LONGEST_NAME = 24
 Begun = tuple[NDArray[np.uint8], Recorder]
 
 
@@ -79,7 +80,6 @@ class AnnotateWidget(StackPanel):
         self._enough = Event()
         self._watched = Watched()
         self._began = 0.0
-        self._named = ""
         self._is_training = False
         self._annotations: dict[Image, AnnotationLayer] = {}
         self.annotation: AnnotationLayer | None = None
@@ -118,7 +118,7 @@ class AnnotateWidget(StackPanel):
         if self.problem or self.annotation is None:
             return self.problem
         if not self.annotation.labelled:
-            return "Paint the mitochondria of a slice, then mark it complete."
+            return "Paint all mitochondria of a slice, then mark it complete."
         if self.training.choices.method == SPARSE:
             if not self.annotation.complete:
                 return f"Mark a slice complete ({COMPLETE_KEY}) when it is painted."
@@ -323,9 +323,8 @@ class AnnotateWidget(StackPanel):
         if known is None or known is not self.annotation:
             self.annotation = known
             self._show_annotation()
-        if layer is not None and self.training.name.text() == self._named:
-            self._named = layer.name
-            self.training.name.setText(layer.name)
+        if layer is not None:
+            self.training.suggest_name(layer.name)
         self._refresh()
 
     def _show_annotation(self) -> None:
@@ -367,7 +366,7 @@ class AnnotateWidget(StackPanel):
             self.say(f"{_slices(len(recorder.labelled))} painted so far.")
             self.go_to_next()
         else:
-            self.say("Paint every mitochondrion of this slice, then mark it complete.")
+            self.say("")
             self.go_to(min(self.proposals.proposed, default=annotation.current))
 
     def _on_removed(self, _event: Any = None) -> None:
@@ -503,10 +502,18 @@ class AnnotateWidget(StackPanel):
         self.curves.setVisible(self._began > 0)
         stopping = self._is_training and self._enough.is_set()
         self.train_button.setEnabled(self._is_training or not (problem or busy))
-        self.train_button.setText(STOP if self._is_training else TRAIN)
+        self.train_button.setText(STOP if self._is_training else self._train_text())
         if stopping:
             self.train_button.setEnabled(False)
             self.train_button.setText("Stopping")
+
+    def _train_text(self) -> str:
+        """Return what the button says: also that a model will be replaced."""
+        if not self.training.replaces:
+            return TRAIN
+        name = self.training.name.text()
+        short = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+        return f"{TRAIN} (replaces {short!r})"
 
     def _show_strip(self) -> None:
         annotation = self.annotation

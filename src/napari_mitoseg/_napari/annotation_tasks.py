@@ -233,7 +233,7 @@ def train(order: TrainingOrder) -> Job["SparseResult"]:
     yield Progress(0, 1000, "Loading torch")
     from napari_mitoseg.training import sparse  # noqa: PLC0415
 
-    tune: "Callable[..., Job[SparseResult]]" = sparse.train_sparse
+    tune: Callable[..., Job[SparseResult]] = sparse.train_sparse
     if order.choices.method == FINE_TUNE:
         tune = partial(sparse.fine_tune, model=order.start)
     return (

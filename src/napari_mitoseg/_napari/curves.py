@@ -4,6 +4,7 @@ Drawn here in a hundred lines instead of by matplotlib: that would take most of 
 to import, 30 MB to install, and margins that a narrow panel does not have.
 """
 
+import math
 from collections.abc import Sequence
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
@@ -80,12 +81,22 @@ class TrainingCurves(QWidget):
         end = max((p[-1][0] for p in (self.loss, self.iou) if p), default=0.0) or 1.0
         self._draw_phases(painter, area, end)
         self._draw_titles(painter)
-        loss = binned(self.loss, end)
-        least, most = range_of([value for _, value in loss])
-        _draw(painter, area, loss, (end, least, most), LOSS)
+        losses = [binned(part, end) for part in self._losses()]
+        least, most = range_of([value for part in losses for _, value in part])
+        for part in losses:
+            _draw(painter, area, part, (end, least, most), LOSS)
         _draw(painter, area, self.iou, (end, 0.0, 1.0), IOU, dots=True)
         self._draw_time(painter, end)
         painter.end()
+
+    def _losses(self) -> list[list[Point]]:
+        """Return one curve a phase: losses of different networks do not compare."""
+        starts = [seconds for seconds, _ in self.phases] or [0.0]
+        ends = [*starts[1:], math.inf]
+        return [
+            [point for point in self.loss if start <= point[0] < end]
+            for start, end in zip(starts, ends, strict=True)
+        ]
 
     def _plot_height(self) -> float:
         return self.height() - TITLE_HEIGHT - FOOT_HEIGHT - 2

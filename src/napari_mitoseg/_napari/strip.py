@@ -8,7 +8,7 @@ from qtpy.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, Q
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 COMPLETE, PAINTED, EMPTY = QColor("#3fb68b"), QColor("#ff9f1c"), QColor("#3a404a")
-DOUBT, PROPOSED, CURRENT = QColor("#e4572e"), QColor("#ffd166"), QColor("#ffffff")
+DOUBT, PROPOSED, CURRENT = QColor("#e4572e"), QColor("#c792ea"), QColor("#ffffff")
 TEXT = QColor("#9aa1ab")
 DOUBT_HEIGHT, CELL_HEIGHT, MARK_HEIGHT, TEXT_HEIGHT = 22, 18, 9, 16
 GAP = 1.0

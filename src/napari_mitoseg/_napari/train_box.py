@@ -11,8 +11,10 @@ from napari_mitoseg._napari.annotation_tasks import (
 from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.model_box import ModelBox
 from napari_mitoseg._napari.section import heading, row_label
+from napari_mitoseg.models.zoo import CARD_FILE, EMBEDDED
 
 SCRATCH = "scratch"
+LONGEST_NAME = 40
 
 
 class TrainBox(QWidget):
@@ -33,6 +35,7 @@ class TrainBox(QWidget):
 
     def __init__(self, default: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._suggested = ""
         self.form = ParamsForm(TrainingChoices())
         self.start = ModelBox(default, title="Start from", nothing=SCRATCH)
         self.start.licence_line.hide()  # it is in the tooltip; the panel is full
@@ -54,6 +57,18 @@ class TrainBox(QWidget):
             raise TypeError(value)
         return value
 
+    def set_choices(self, choices: TrainingChoices) -> None:
+        """Show other settings."""
+        self.form.set_value(choices)
+        self._on_changed()
+
+    def suggest_name(self, image: str) -> None:
+        """Call the new model after an image, unless the user has named it."""
+        if self.name.text() == self._suggested:
+            self._suggested = model_folder(image).name[:LONGEST_NAME]
+            self.name.setText(self._suggested)
+            self.name.setCursorPosition(0)
+
     @property
     def problem(self) -> str:
         """What keeps a training from being started, in words."""
@@ -61,17 +76,25 @@ class TrainBox(QWidget):
             return "Fine-tuning goes on from a model: choose one to start from."
         if not self.name.text().strip():
             return "Give the new model a name."
+        if (EMBEDDED / model_folder(self.name.text()).name).exists():
+            return "A model that comes with the package has this name. Give another."
         taken = self._taken_by()
         if taken:
             return f"{taken!r} is the model to start from. Give the new one its own."
         return self.start.problem
+
+    @property
+    def replaces(self) -> bool:
+        """Whether there is a model of this name, which a training will replace."""
+        name = self.name.text().strip()
+        return bool(name) and (model_folder(name) / CARD_FILE).is_file()
 
     def _taken_by(self) -> str:
         """Return the name of the start if the new model would replace it."""
         card, folder = self.start.card, model_folder(self.name.text())
         if card is None:
             return ""
-        same = folder in {model_folder(card.name)} or str(folder) == self.start.name
+        same = folder == model_folder(card.name) or str(folder) == self.start.name
         return card.name if same else ""
 
     def _on_changed(self) -> None:
