@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import App, CycloptsError, Parameter
 from rich import progress as bars
@@ -20,6 +20,9 @@ from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.jobs import Job, Progress, drain
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Spacing, as_spacing
+
+if TYPE_CHECKING:
+    from napari_mitoseg.training.sparse_report import SparseResult
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -115,6 +118,121 @@ def segment(  # noqa: PLR0913 - the options of the command
     _run(write_result(result, out, format))
     found = int(result.segmentation.labels.max(initial=0))
     _tell(f"{found} mitochondria in {volume.name}, written to {out}")
+
+
+@app.command
+def train_sparse(  # noqa: PLR0913 - the options of the command
+    image: Path,
+    annotation: Path,
+    /,
+    *,
+    out: Path,
+    start: str = "fast",
+    preset: Literal["fast", "paper"] = "fast",
+    spacing: SpacingText = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    device: DeviceName = "auto",
+    resume: bool = False,
+) -> None:
+    """Train on a few labelled slices and segment the whole stack.
+
+    Parameters
+    ----------
+    image : Path
+        TIFF stack, folder of numbered images, or OME-Zarr.
+    annotation : Path
+        Of the same shape: 0 unlabelled, 1 background, 2 mitochondrion; at least one
+        slice labelled completely.
+    out : Path
+        Folder for the model, usable wherever a model name is, and for its prediction.
+    start : str
+        What training starts from: scratch, the name of a model, or its folder.
+    preset : {"fast", "paper"}
+        fast: minutes on a laptop; paper: the published method, for a GPU.
+    spacing : str, optional
+        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    minutes : float, optional
+        Time for training and predicting; the preset's own length when absent.
+    seed : int
+        Seed of all chance.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to train.
+    resume : bool
+        Go on with an interrupted training in OUT.
+    """
+    from napari_mitoseg.io.annotation import read_annotation
+    from napari_mitoseg.io.read import read_volume
+    from napari_mitoseg.training import sparse
+    from napari_mitoseg.training.sparse_settings import SparseSettings
+
+    settings = SparseSettings.parse(
+        {
+            "preset": preset,
+            "minutes": minutes,
+            "start": start,
+            "seed": seed,
+            "device": device,
+        }
+    )
+    volume = read_volume(image, spacing=parse_spacing(spacing))
+    painted = read_annotation(annotation, volume.shape)
+    job = sparse.train_sparse(volume, painted, settings, folder=out, resume=resume)
+    _write_trained(_run(job), volume.spacing)
+
+
+@app.command
+def fine_tune(  # noqa: PLR0913 - the options of the command
+    image: Path,
+    annotation: Path,
+    /,
+    *,
+    model: str,
+    out: Path,
+    spacing: SpacingText = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    device: DeviceName = "auto",
+    resume: bool = False,
+) -> None:
+    """Train a model further on labelled pixels and segment the whole stack.
+
+    Parameters
+    ----------
+    image : Path
+        TIFF stack, folder of numbered images, or OME-Zarr.
+    annotation : Path
+        Of the same shape: 0 unlabelled, 1 background, 2 mitochondrion; slices may be
+        labelled in part.
+    model : str
+        Name or folder of the model to start from.
+    out : Path
+        Folder for the new model and its prediction.
+    spacing : str, optional
+        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    minutes : float, optional
+        Time for training and predicting; 6 when absent.
+    seed : int
+        Seed of all chance.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to train.
+    resume : bool
+        Go on with an interrupted training in OUT.
+    """
+    from napari_mitoseg.io.annotation import read_annotation
+    from napari_mitoseg.io.read import read_volume
+    from napari_mitoseg.training import sparse
+    from napari_mitoseg.training.sparse_settings import SparseSettings
+
+    settings = SparseSettings.parse(
+        {"minutes": minutes, "seed": seed, "device": device}
+    )
+    volume = read_volume(image, spacing=parse_spacing(spacing))
+    painted = read_annotation(annotation, volume.shape)
+    job = sparse.fine_tune(
+        volume, painted, settings, model=model, folder=out, resume=resume
+    )
+    _write_trained(_run(job), volume.spacing)
 
 
 @app.command
@@ -217,6 +335,15 @@ def parse_spacing(text: str | None) -> Spacing | None:
             "nanometres in z, y and x, for example 40,5.9,5.9."
         )
         raise InvalidParameterError(msg) from error
+
+
+def _write_trained(result: "SparseResult", spacing: Spacing | None) -> None:
+    """Write the prediction beside the model and say what was measured."""
+    from napari_mitoseg.outputs import write_training_result
+
+    _run(write_training_result(result, spacing))
+    score = "" if result.iou is None else f", held-out IoU {result.iou:.3f}"
+    _tell(f"Model and prediction written to {result.folder}{score}")
 
 
 def _run(job: Job[Answer]) -> Answer:

@@ -3,14 +3,18 @@
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from napari_mitoseg.io.atomic import staged
 from napari_mitoseg.io.ome_zarr import write_result_zarr
 from napari_mitoseg.io.tables import write_table_csv
 from napari_mitoseg.io.tiff import write_labels_tiff
 from napari_mitoseg.jobs import Job, Progress, drain
+from napari_mitoseg.maps import cutoff
 from napari_mitoseg.morphology.table import measure_labels
 from napari_mitoseg.pipeline import Result
-from napari_mitoseg.volume import Array
+from napari_mitoseg.training.sparse_report import SparseResult
+from napari_mitoseg.volume import Array, Spacing
 
 Format = Literal["tiff", "zarr"]
 
@@ -75,6 +79,48 @@ def write_result(result: Result, folder: Path, kind: Format) -> Job[tuple[Path, 
             _write(result, name, paths[name])
     yield Progress(len(names), len(names), "Written")
     return tuple(folder / name for name in names)
+
+
+def write_training_result(
+    result: SparseResult, spacing: Spacing | None
+) -> Job[tuple[Path, ...]]:
+    """Write what a trained model says about its stack, beside the model.
+
+    Parameters
+    ----------
+    result : SparseResult
+        What training ended with.
+    spacing : tuple of float or None
+        Of the stack, nm, ZYX.
+
+    Yields
+    ------
+    Progress
+        One per file.
+
+    Returns
+    -------
+    tuple of Path
+        ``coarse.tif`` (S_c), ``filtered.tif`` (S_f), ``probability.tif`` (all × 255)
+        and ``semantic.tif`` (0/1), once all of them are complete.
+
+    Raises
+    ------
+    WriteError
+        If something cannot be written; nothing new is left then, but the model is.
+    """
+    volumes = {
+        "coarse.tif": result.coarse,
+        "filtered.tif": result.filtered,
+        "probability.tif": result.final,
+        "semantic.tif": (result.final > cutoff(0.5)).astype(np.uint8),
+    }
+    with staged(result.folder, volumes) as paths:
+        for done, (name, volume) in enumerate(volumes.items()):
+            yield Progress(done, len(volumes), f"Writing {name}")
+            write_labels_tiff(paths[name], volume, spacing)
+    yield Progress(len(volumes), len(volumes), "Written")
+    return tuple(result.folder / name for name in volumes)
 
 
 def _write(result: Result, name: str, path: Path) -> None:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_mitoseg.io.annotation import read_annotation
     from napari_mitoseg.io.atomic import staged
     from napari_mitoseg.io.checks import check_image
     from napari_mitoseg.io.ome_zarr import write_result_zarr
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_image",
+    "read_annotation",
     "read_labels",
     "read_volume",
     "staged",
@@ -25,6 +27,7 @@ __all__ = [
 
 _HOMES = {
     "check_image": "checks",
+    "read_annotation": "annotation",
     "read_labels": "read",
     "read_volume": "read",
     "staged": "atomic",

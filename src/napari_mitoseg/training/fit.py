@@ -321,7 +321,8 @@ class _Run:
             msg = (
                 f"Training ran out of memory on {self.device} with "
                 f"{self.settings.batch} patches of {self.settings.patch} voxels in a "
-                "step. Close other programs, choose smaller patches or fewer of them, or another device; "
+                "step. Close other programs, choose smaller patches or fewer of them, "
+                "or another device; "
                 f"{self.n_steps} steps are kept."
             )
             raise DeviceMemoryError(msg) from error

@@ -1,11 +1,11 @@
 """The card of a model that was trained from an annotation: where it comes from."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from napari_mitoseg.annotation.encoding import Annotation
 from napari_mitoseg.models.spatial_continuity import Stage
 from napari_mitoseg.models.zoo import ModelCard, Score
-from napari_mitoseg.training.sparse_settings import SCRATCH, SparseSettings
+from napari_mitoseg.training.sparse_settings import SparseSettings
 from napari_mitoseg.volume import Spacing, Volume
 
 CITATION = (
@@ -79,19 +79,42 @@ def describe_training(
         licence=licence,
         citation=(*CITATION, *(parent.citation if parent else ())),
         scores=_scores(volume, held_out),
-        command=command_of(settings),
         parent=parent.name if parent else "",
     )
 
 
-def command_of(settings: SparseSettings, *, name: str = "train-sparse") -> str:
-    """Return the options that repeat a training on the command line."""
-    start = SCRATCH if settings.preset == "paper" else settings.start
-    minutes = f" --minutes {settings.minutes:g}" if settings.minutes else ""
-    return (
-        f"napari-mitoseg {name} IMAGE ANNOTATION --preset {settings.preset} "
-        f"--start {start} --seed {settings.seed}{minutes}"
-    )
+def command_of(
+    settings: SparseSettings,
+    name: Literal["train-sparse", "fine-tune"] = "train-sparse",
+) -> str:
+    """Return the command line that repeats a training.
+
+    Parameters
+    ----------
+    settings : SparseSettings
+        What was chosen.
+    name : {"train-sparse", "fine-tune"}
+        Of the command.
+
+    Returns
+    -------
+    str
+        Image, annotation and the folder to write to are left to fill in.
+
+    Examples
+    --------
+    >>> command_of(SparseSettings(preset="paper", minutes=90))
+    'napari-mitoseg train-sparse IMAGE ANNOTATION --preset paper --seed 0 --minutes 90'
+    """
+    options = [f"--preset {settings.preset}", f"--start {settings.start}"]
+    if settings.preset == "paper":
+        options.pop()
+    if name == "fine-tune":
+        options = [f"--model {settings.start}"]
+    options.append(f"--seed {settings.seed}")
+    if settings.minutes:
+        options.append(f"--minutes {settings.minutes:g}")
+    return f"napari-mitoseg {name} IMAGE ANNOTATION {' '.join(options)}"
 
 
 def _scores(volume: Volume, held_out: HeldOut) -> tuple[Score, ...]:

@@ -92,6 +92,63 @@ def train_sparse(
     return (yield from run.job(resume=resume, stop=stop, watch=watch))
 
 
+def fine_tune(
+    volume: Volume,
+    annotation: Annotation,
+    settings: SparseSettings,
+    *,
+    model: str,
+    folder: Path,
+    resume: bool = False,
+    stop: Callable[[], bool] = never,
+    watch: Callable[[], int] = first_slice,
+) -> Job[SparseResult]:
+    """Train a model further on an annotation, and predict the whole stack.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image, with its spacing.
+    annotation : Annotation
+        Of the same shape; slices may be labelled in part, and unlabelled pixels do not
+        count.
+    settings : SparseSettings
+        Time, seed and device; preset, start and what concerns N_sp do not matter.
+    model : str
+        Name or folder of the model to start from.
+    folder : Path
+        Becomes a model folder when training is finished.
+    resume, stop, watch
+        As for `train_sparse`.
+
+    Yields
+    ------
+    SparseProgress
+        After each step and each tile.
+
+    Returns
+    -------
+    SparseResult
+        S_c is by the tuned network alone.  Of a model with two networks N_se is tuned
+        and N_sp kept; of one with a single network S_c and the final probability are
+        the same, and the disagreement is between its views.
+
+    Raises
+    ------
+    AnnotationError
+        If the annotation does not fit the image, or only one class is painted.
+    InvalidParameterError, UnknownNameError, WeightsError, WriteError, DeviceMemoryError
+        As for `train_sparse`.
+    """
+    check_annotation(annotation, volume.shape)
+    chosen = settings.model_copy(
+        update={"preset": "fast", "start": model, "refine": False}
+    )
+    start = load_model(model)
+    run = SparseRun(volume, annotation, chosen, start, folder, tunes=True)
+    return (yield from run.job(resume=resume, stop=stop, watch=watch))
+
+
 def find_start(settings: SparseSettings) -> TrainedModel | None:
     """Load the model that training starts from.
 

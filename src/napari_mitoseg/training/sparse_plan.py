@@ -113,6 +113,7 @@ def paper_plan(settings: SparseSettings, shape: Shape, n_labelled: int) -> Spars
         uses_truth=False,
         warm=False,
         views=8,
+        rounds=1,
         first=first,
         second=second,
         minutes=minutes,
@@ -175,7 +176,7 @@ def fast_plan(
         limit="minutes",
         patch=(1, side, side),
         batch=8,
-        learning_rate=4e-3 if start is None else 2e-3,
+        learning_rate=4e-3 if start is None else 1.5e-3,
         averaging=0.99,
         foreground=0.2,
         dark=0,
@@ -185,7 +186,7 @@ def fast_plan(
         keep="last",
         seed=settings.seed,
     )
-    second = first.model_copy(update={"learning_rate": 2e-3})
+    second = first.model_copy(update={"learning_rate": 1.5e-3})
     return SparsePlan(
         segmentation=segmentation,
         refinement=refinement,
@@ -194,10 +195,11 @@ def fast_plan(
         uses_truth=True,
         warm=True,
         views=4,
+        rounds=2,
         first=first,
         second=second,
         minutes=settings.minutes or FAST_MINUTES,
-        share=0.65 if settings.refine else 1,
+        share=0.5 if settings.refine else 1,
         held_share=0.3 if settings.held_out else 0,
         truth_share=0.5,
         sure=0.2,

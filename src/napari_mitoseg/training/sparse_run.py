@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from napari_mitoseg.annotation.encoding import Annotation
-from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.device import choose_device
 from napari_mitoseg.inference.footprint import Footprint, measure_footprint
 from napari_mitoseg.inference.predict import predict_planes
@@ -34,6 +33,7 @@ from napari_mitoseg.training.precision import faster_precision
 from napari_mitoseg.training.preview import Previewer
 from napari_mitoseg.training.provenance import (
     HeldOut,
+    command_of,
     describe_training,
 )
 from napari_mitoseg.training.refinement import RefinementBatches
@@ -54,7 +54,11 @@ from napari_mitoseg.training.sparse_report import (
     measure_disagreement,
 )
 from napari_mitoseg.training.sparse_settings import SparsePlan, SparseSettings
-from napari_mitoseg.training.warm_start import warm_start
+from napari_mitoseg.training.warm_start import (
+    first_network,
+    only_semantic,
+    warm_start,
+)
 from napari_mitoseg.training.work_folder import WorkFolder, fingerprint
 from napari_mitoseg.volume import Spacing, Volume
 
@@ -92,6 +96,8 @@ class SparseRun:
         What N_se starts from.
     folder : Path
         Becomes the model folder.
+    tunes : bool
+        Whether `start` is tuned: its output maps and its N_sp, if it has one, are kept.
     """
 
     def __init__(
@@ -101,10 +107,16 @@ class SparseRun:
         settings: SparseSettings,
         start: TrainedModel | None,
         folder: Path,
+        *,
+        tunes: bool = False,
     ) -> None:
+        self._parent = start if tunes else None
+        self._command = command_of(settings, "fine-tune" if tunes else "train-sparse")
         self._volume, self._annotation = volume, annotation
         self._settings, self._folder = settings, folder
-        self._start = None if start is None else _first_network(start)
+        self._start = None if start is None else first_network(start)
+        if self._start and not tunes:
+            self._start = only_semantic(self._start)
         self._device = choose_device(settings.device)
         self._spacing = _working_spacing(volume, settings, self._start)
         self._work = WorkFolder(folder)
@@ -158,7 +170,9 @@ class SparseRun:
         predicting = cost.seconds * float(np.prod(shape)) * plan.views
         total = 60 * plan.minutes
         refines = self._settings.refine
-        training = max(total - (1 + refines) * predicting, LEAST_TRAINING * total)
+        training = max(
+            total - (1 + refines * plan.rounds) * predicting, LEAST_TRAINING * total
+        )
         training = self._work.recall("training seconds", training)
         held = plan.held_share if self._data.held_out is not None else 0.0
         first = plan.share * training
@@ -171,7 +185,7 @@ class SparseRun:
                 FIRST: (1 - held) * first,
                 COARSE: predicting,
                 SECOND: (training - first) * refines,
-                FINAL: predicting * refines,
+                FINAL: predicting * (plan.rounds if refines else 1 / plan.views),
             }
         )
 
@@ -341,15 +355,13 @@ class SparseRun:
     ) -> Job[SparseResult]:
         """Put the model together, predict with it, and save it."""
         self._schedule.begin(FINAL)
-        data, stage, network = self._data, self._plan.segmentation, segmentation
-        final = coarse
-        if refinement is not None:
-            stage, network = self._join(segmentation, refinement)
-            model = TrainedModel(self._card(stage), network)
-            final = yield from self._predict_final(model, coarse)
+        data = self._data
+        stage, network = self._assemble(segmentation, refinement)
+        model = TrainedModel(self._card(stage), network)
+        final, other = yield from self._predict_final(model, coarse)
         coarse_map = data.to_volume(coarse)
         found = data.keep_painted(data.to_volume(final))
-        apart = measure_disagreement(coarse, final)
+        apart = measure_disagreement(other, final)
         apart[data.is_truth] = 0
         card = save_model(network, self._card(stage), self._folder)
         self._work.remove()
@@ -364,8 +376,10 @@ class SparseRun:
             iou=self._iou,
         )
 
-    def _join(self, first: Network, second: Network) -> tuple[Stage, Network]:
-        """Put both networks in a row."""
+    def _assemble(
+        self, first: Network, second: Network | None
+    ) -> tuple[Stage, Network]:
+        """Put the model together: both networks in a row, or one alone."""
         plan = self._plan
         config = SpatialContinuityConfig(
             segmentation=plan.segmentation,
@@ -374,6 +388,13 @@ class SparseRun:
             middle=plan.middle,
             views=plan.views,
         )
+        tuned = (
+            self._parent.network if self._parent and not self._settings.refine else None
+        )
+        if second is None and isinstance(tuned, SpatialContinuity):
+            config, second = tuned.config, tuned.refinement
+        if second is None:
+            return plan.segmentation, first
         network = SpatialContinuity(config)
         network.segmentation.load_state_dict(first.state_dict())
         network.refinement.load_state_dict(second.state_dict())
@@ -382,18 +403,26 @@ class SparseRun:
 
     def _predict_final(
         self, model: TrainedModel, coarse: NDArray[np.uint8]
-    ) -> Job[NDArray[np.uint8]]:
-        """Run N_sp over S_c, with the truth in it where the plan says so."""
-        known = dict(enumerate(coarse))
-        if self._plan.uses_truth:
-            truth = self._data.truth
-            known |= {
-                int(z): truth[z].astype(np.uint8) * FULL
-                for z in np.flatnonzero(self._data.is_truth)
-            }
+    ) -> Job[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        """Return the final prediction, and another to compare it with.
+
+        N_sp is run over S_c, with the truth in it where the plan says so, and compared
+        with S_c; a single network is compared with one view of itself.
+        """
         settings = InferenceSettings(device=self._settings.device)
-        job = predict_planes(self._volume, model, settings, known)
-        return (yield from self._reported(job, FINAL))
+        if not isinstance(model.network, SpatialContinuity):
+            job = predict_planes(self._volume, model, settings)
+            return coarse, (yield from self._reported(job, FINAL))
+        truth = {
+            int(z): self._data.truth[z].astype(np.uint8) * FULL
+            for z in np.flatnonzero(self._data.is_truth)
+        }
+        final = coarse
+        for _ in range(self._plan.rounds):
+            known = dict(enumerate(final)) | (truth if self._plan.uses_truth else {})
+            job = predict_planes(self._volume, model, settings, known)
+            final = yield from self._reported(job, FINAL)
+        return final, coarse
 
     def _card(self, stage: Stage) -> ModelCard:
         card = describe_training(
@@ -406,24 +435,8 @@ class SparseRun:
             parent=self._start.card if self._start else None,
             held_out=HeldOut(self._data.held_out, self._iou),
         )
-        return card.model_copy(update={"patch": self._plan.first.patch})
-
-
-def _first_network(start: TrainedModel) -> TrainedModel:
-    """Return what N_se can start from: the first network of a model."""
-    network, card = start.network, start.card
-    if isinstance(network, SpatialContinuity):
-        stage = network.config.segmentation
-        card = card.model_copy(update={"architecture": stage.architecture})
-        network = network.segmentation
-    if network.dimensions != 2 or "semantic" not in network.outputs or network.extra:
-        msg = (
-            f"Training cannot start from {start.card.name!r}: it needs a network of "
-            "two dimensions with a semantic map. Choose fast, scratch, or a model "
-            "trained from a sparse annotation."
-        )
-        raise WeightsError(msg)
-    return TrainedModel(card, network)
+        known = {"patch": self._plan.first.patch, "command": self._command}
+        return card.model_copy(update=known)
 
 
 def _as_stage(model: TrainedModel) -> Stage:

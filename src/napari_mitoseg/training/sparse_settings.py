@@ -77,6 +77,11 @@ class SparsePlan(Params):
     )
     warm: bool = param(description="Whether N_sp starts from the weights of N_se.")
     views: Literal[1, 4, 8] = param(description="Predictions averaged.")
+    rounds: int = param(
+        ge=1,
+        description="How often N_sp is run over the stack, each time on what it said "
+        "the time before.",
+    )
     first: FitSettings = param(description="How N_se is fitted.")
     second: FitSettings = param(description="How N_sp is fitted.")
     minutes: float = param(
