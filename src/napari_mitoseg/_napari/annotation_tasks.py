@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg._napari.tasks import ModelCache
-from napari_mitoseg.annotation.encoding import Annotation, as_annotation
+from napari_mitoseg.annotation.encoding import Annotation
 from napari_mitoseg.annotation.journal import (
     JournalContent,
     create_journal,
@@ -23,7 +23,6 @@ from napari_mitoseg.annotation.journal import (
     resume_journal,
 )
 from napari_mitoseg.annotation.recorder import Recorder
-from napari_mitoseg.errors import AnnotationError
 from napari_mitoseg.inference.settings import DeviceName, InferenceSettings
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.maps import cutoff
@@ -161,17 +160,10 @@ def load(volume: Volume, path: Path) -> Job[tuple[Labels, Recorder]]:
     ReadError, WriteError
         If it cannot be read, or its journal not written.
     """
-    from napari_mitoseg.io import read_labels  # noqa: PLC0415
+    from napari_mitoseg.io import read_annotation  # noqa: PLC0415
 
     yield Progress(0, 2, f"Reading {path.name}")
-    found = read_labels(path)
-    if found.shape != volume.shape:
-        msg = (
-            f"{path.name} has shape {found.shape}, the image {volume.shape}. Choose an "
-            "annotation that was made on this image."
-        )
-        raise AnnotationError(msg)
-    labels = as_annotation(found.read()).labels.copy()
+    labels = read_annotation(path, volume.shape).labels.copy()
     yield Progress(1, 2, f"Reading {path.name}")
     journal = create_journal(fingerprint(volume), volume.shape, volume.name)
     recorder = Recorder(journal)
