@@ -323,6 +323,8 @@ class AnnotateWidget(StackPanel):
         if known is None or known is not self.annotation:
             self.annotation = known
             self._show_annotation()
+        if self.annotation is not None:
+            self.annotation.align()
         if layer is not None:
             self.training.suggest_name(layer.name)
         self._refresh()

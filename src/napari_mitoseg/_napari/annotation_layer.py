@@ -239,6 +239,13 @@ class AnnotationLayer(QObject):
         first, second = (self._mitochondria(other) for other in (below, above))
         return interpolate_masks(first, second, fraction)
 
+    def align(self) -> None:
+        """Follow the image: its spacing may have been corrected."""
+        there = placement(self.image, Region.whole(self.labels.shape))
+        if not np.array_equal(there["scale"], self.layer.scale):
+            for name, value in there.items():
+                setattr(self.layer, name, value)
+
     def look(self) -> None:
         """Journal now what has changed in the slice on screen."""
         self._record(self.current)
