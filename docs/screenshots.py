@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import napari
@@ -41,6 +41,7 @@ def wait(until: Callable[[], bool], seconds: float = 300) -> None:
     end = monotonic() + seconds
     while not until():
         QApplication.processEvents()
+        sleep(0.002)
         if monotonic() > end:
             msg = "The window did not come so far in time."
             raise TimeoutError(msg)

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from napari_mitoseg._napari.panel import in_words
 
 LOSS, IOU = QColor("#7aa2f7"), QColor("#3fb68b")
-GRID, TEXT = QColor("#4a505a"), QColor("#9aa1ab")
+GRID, TEXT = QColor("#4a505a"), QColor("#868d97")
 HEIGHT, TITLE_HEIGHT, FOOT_HEIGHT = 84, 16, 14
 N_BINS = 120
 Point = tuple[float, float]

@@ -9,9 +9,11 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 COMPLETE, PAINTED, EMPTY = QColor("#3fb68b"), QColor("#ff9f1c"), QColor("#3a404a")
 DOUBT, PROPOSED, CURRENT = QColor("#e4572e"), QColor("#c792ea"), QColor("#ffffff")
-TEXT = QColor("#9aa1ab")
+TEXT = QColor("#868d97")
 DOUBT_HEIGHT, CELL_HEIGHT, MARK_HEIGHT, TEXT_HEIGHT = 22, 18, 9, 16
 GAP = 1.0
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 @dataclass(frozen=True)
@@ -185,9 +187,9 @@ class SliceStrip(QWidget):
         here = QRectF(middle - 20, top, 40, TEXT_HEIGHT)
         painter.drawText(here, Qt.AlignmentFlag.AlignCenter, str(state.current))
         if here.left() > 30:
-            painter.drawText(whole, Qt.AlignmentFlag.AlignLeft, "0")
+            painter.drawText(whole, LEFT, "0")
         if here.right() < self.width() - 30:
-            painter.drawText(whole, Qt.AlignmentFlag.AlignRight, str(last))
+            painter.drawText(whole, RIGHT, str(last))
 
 
 class StripLegend(QWidget):
