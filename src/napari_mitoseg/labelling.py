@@ -85,6 +85,20 @@ def iter_slabs(
         yield z, y, x
 
 
+def in_threads(work: Callable[[Item], None], items: Iterable[Item]) -> None:
+    """Do work that lets go of the interpreter lock on all items, two at a time.
+
+    Parameters
+    ----------
+    work : callable
+        Takes one item; must not depend on the order.
+    items : iterable
+        What to work on.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, items))
+
+
 def look_up(table: Array, labels: Labels, out: Labels | None = None) -> Labels:
     """Replace each label by its entry in a table.
 
@@ -108,7 +122,7 @@ def look_up(table: Array, labels: Labels, out: Labels | None = None) -> Labels:
     def fill(slab: Index) -> None:
         _take(values, labels[slab], result[slab])
 
-    _in_threads(fill, iter_slabs(labels.shape))
+    in_threads(fill, iter_slabs(labels.shape))
     return result
 
 
@@ -176,7 +190,7 @@ def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, in
         values = np.append(0, table[first[k] + 1 : first[k + 1] + 1])
         _take(values.astype(np.uint32), labels[own], labels[own])
 
-    _in_threads(renumber, range(len(slabs)))
+    in_threads(renumber, range(len(slabs)))
     return labels, n
 
 
@@ -254,12 +268,6 @@ def _components(mask: Mask, connectivity: Connectivity) -> Labels:
 def _take(values: Labels, labels: Labels, out: Labels) -> None:
     # Labels never lie outside; clipping only spares a copy.
     np.take(values, labels, out=out, mode="clip")
-
-
-def _in_threads(work: Callable[[Item], None], items: Iterable[Item]) -> None:
-    """Do work that lets go of the interpreter lock on all items, two at a time."""
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, items))
 
 
 def _before(slab: Index, following: Index) -> Index:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_mitoseg.pipeline import Result
 
 ESTIMATE_AFTER_MS = 300
-RECHAIN_AFTER_MS = 80
+RECHAIN_AFTER_MS = 40
 RUN, PREVIEW = "run", "preview"
 
 

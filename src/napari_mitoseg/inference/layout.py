@@ -304,10 +304,10 @@ def _automatic(
     """Choose the side of a tile and the batch for a number of voxels that fit."""
     _, y, x = network.divisor
     height, width = -(-grid.model[1] // y) * y, -(-grid.model[2] // x) * x
+    smallest = 8 * max(y, x)
     if height * width <= capacity:
         batch = min(max(capacity // (height * width), 1), most)
-        return max(height, width), batch
-    smallest = 8 * max(y, x)
+        return max(height, width, smallest), batch
     return max(isqrt(capacity) // x * x, smallest), 1
 
 

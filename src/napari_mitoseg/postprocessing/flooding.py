@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import generate_binary_structure
 
-from napari_mitoseg.labelling import Connectivity, Labels, Mask, iter_slabs
+from napari_mitoseg.labelling import (
+    Connectivity,
+    Labels,
+    Mask,
+    in_threads,
+    iter_slabs,
+)
 from napari_mitoseg.maps import FULL
 
 At = NDArray[np.int64]
@@ -14,14 +20,17 @@ At = NDArray[np.int64]
 
 _NONE: At = np.zeros(0, np.int64)
 
-_AT_ONCE = 1 << 16
-"""Voxels whose neighbours are looked at together: bounds the memory."""
+_AT_ONCE = 1 << 12
+"""Voxels whose neighbours are looked at together: as many as fit a cache."""
 
-_STEPS: dict[int, NDArray[np.int64]] = {
-    n: np.argwhere(generate_binary_structure(3, rank)) - 1
-    for n, rank in ((6, 1), (18, 2), (26, 3))
-}
-"""Steps to the neighbours, ZYX; the voxel itself is never free and does no harm."""
+
+def _steps(rank: int) -> NDArray[np.int64]:
+    steps = np.argwhere(generate_binary_structure(3, rank)) - 1
+    return steps[np.argsort((steps**2).sum(axis=1), kind="stable")]
+
+
+_STEPS = {n: _steps(rank) for n, rank in ((6, 1), (18, 2), (26, 3))}
+"""Steps to the neighbours, ZYX, faces first; the voxel itself does no harm."""
 
 
 def flood(
@@ -89,9 +98,12 @@ def _shores(labels: Labels, is_free: Mask, connectivity: Connectivity) -> At:
     is_shore = np.zeros(labels.size, np.bool_)
     is_label = ~is_free
     is_label[0] = False
-    for free in _blocks(_free(labels, is_free)):
+
+    def mark(free: At) -> None:
         at, _ = _neighbours(free, labels, is_label, connectivity)
         is_shore[at] = True
+
+    in_threads(mark, _blocks(_free(labels, is_free)))
     return np.flatnonzero(is_shore)
 
 

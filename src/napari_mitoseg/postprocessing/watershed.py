@@ -41,9 +41,9 @@ class SeededWatershed(Step):
     -----
     The parts of the semantic mask with one seed take its label, by lookup. Parts with
     two seeds or more are flooded from their seeds, lowest first in the larger of
-    255 − semantic and boundary probability (both × 255), so that seeds meet on the
-    ridge between two mitochondria; on a plateau a voxel falls to the nearest seed, in
-    steps. See `flooding.flood`.
+    255 − semantic and boundary probability (both × 255, in steps of 4), so that seeds
+    meet on the ridge between two mitochondria; on a plateau a voxel falls to the
+    nearest seed, in steps. See `flooding.flood`.
 
     A part without a seed is an object the network was never sure of. By default it is
     kept: seeds ask for high probabilities, and a network that is more careful than the
@@ -106,11 +106,11 @@ def _plant(grown: Labels, seeds: Labels, is_crowded: Mask) -> None:
 
 
 def _height_at(maps: ProbabilityMaps, at: At) -> NDArray[np.uint8]:
-    """Return the larger of 255 − semantic and boundary probability at some voxels."""
+    """Return the larger of 255 − semantic and boundary at some voxels, in 64 levels."""
     height: NDArray[np.uint8] = FULL - maps.semantic.reshape(-1)[at]
-    if maps.boundary is None:
-        return height
-    return np.maximum(height, maps.boundary.reshape(-1)[at])
+    if maps.boundary is not None:
+        np.maximum(height, maps.boundary.reshape(-1)[at], out=height)
+    return height >> np.uint8(2)
 
 
 def _seeds_of_parts(parts: Labels, seeds: Labels) -> tuple[Array, Array]:

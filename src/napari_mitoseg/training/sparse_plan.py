@@ -22,6 +22,7 @@ the package that the paper used recommends, 0.01 to 0.05."""
 FAST_PIXEL = 8.0
 FAST_MINUTES = 6.0
 FAST_WIDTHS = (24, 48, 96, 128, 192)
+FAST_AFFINE = 0.02
 FAST_REACH = 2
 FAST_IMAGES = 3
 
@@ -159,15 +160,14 @@ def fast_plan(
         },
     )
     geometry = GeometrySettings(
-        smallest=0.9,
-        largest=1.1,
+        smallest=0.95,
+        largest=1.05,
         rotate=False,
-        aspect=1.1,
+        aspect=1.05,
         warp=0,
-        piecewise=0.03 * settings.affine,
-        shift_chance=0.2,
-        shift=4,
-        missing_chance=0.1,
+        piecewise=FAST_AFFINE * settings.affine,
+        shift_chance=0,
+        missing_chance=0,
     )
     architecture = architectures[segmentation.architecture]
     divisor = architecture.from_config(segmentation.config).divisor[1]
@@ -176,9 +176,9 @@ def fast_plan(
         limit="minutes",
         patch=(1, side, side),
         batch=8,
-        learning_rate=4e-3 if start is None else 1.5e-3,
+        learning_rate=4e-3 if start is None else 2.5e-3,
         averaging=0.99,
-        foreground=0.2,
+        foreground=0.1,
         dark=0,
         geometry=geometry,
         appearance=_light_appearance(),
@@ -208,7 +208,7 @@ def fast_plan(
 
 def _light_appearance() -> AppearanceSettings:
     """Return little change: the stack to predict is the one that is learned from."""
-    changes = {"contrast": 0.5, "noise": 0.3, "curve": 0.3, "defocus": 0.15}
+    changes = {"contrast": 0.3, "noise": 0.1}
     return NO_APPEARANCE.model_copy(update=changes)
 
 
