@@ -392,6 +392,7 @@ while True:
 """
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_kill_loses_at_most_the_last_stroke(seed: int, folder: Path) -> None:
     n_seen = 0

@@ -553,6 +553,7 @@ while True:
 """
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_killed_napari_loses_at_most_the_last_stroke(tmp_path: Path) -> None:
     folder, n_seen = tmp_path / "annotations", 30
     environment = {
