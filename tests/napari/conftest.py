@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,18 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QThreadPool
 from superqt.utils import WorkerBase
 
-from napari_mitoseg._napari import tasks
+from napari_mitoseg._napari import annotation_tasks, tasks
+from napari_mitoseg._napari.annotate import AnnotateWidget
+from napari_mitoseg._napari.annotation_tasks import TrainingOrder
+from napari_mitoseg._napari.panel import Panel
 from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg.inference.layout import Plan
 from napari_mitoseg.jobs import Job, Progress, drain
 from napari_mitoseg.maps import ProbabilityMaps
-from napari_mitoseg.models.zoo import ModelCard
+from napari_mitoseg.models.zoo import ModelCard, TrainedModel
 from napari_mitoseg.pipeline import Result
 from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.training.sparse_report import SparseProgress, SparseResult
 from napari_mitoseg.volume import Region, Volume
 
 SHAPE = (6, 40, 50)
@@ -161,7 +166,76 @@ def panel(viewer: ViewerModel, jobs: FakeJobs, qtbot: Any) -> SegmentWidget:
 def finish(qtbot: Any) -> Callable[..., None]:
     """Wait until a panel has nothing more to do."""
 
-    def wait(widget: SegmentWidget, timeout: int = 20_000) -> None:
+    def wait(widget: Panel, timeout: int = 20_000) -> None:
         qtbot.waitUntil(lambda: not widget.is_busy, timeout=timeout)
 
     return wait
+
+
+class FakeTraining:
+    """Stands for a training: ten steps, then bright is mitochondrion."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+        self.closed = 0
+        self.orders: list[TrainingOrder] = []
+        self.seen: list[int] = []
+
+    def train(self, order: TrainingOrder) -> Job[SparseResult]:
+        """Pretend to train."""
+        self.orders.append(order)
+        try:
+            for step in range(10):
+                if order.stop():
+                    break
+                yield self._report(order, step)
+                while step == 5 and not self.gate.wait(0.002) and not order.stop():
+                    yield self._report(order, step)
+                if step == 5 and self.error is not None:
+                    raise self.error
+        finally:
+            self.closed += 1
+        return self._result(order)
+
+    def _report(self, order: TrainingOrder, step: int) -> SparseProgress:
+        z = order.watch()
+        self.seen.append(z)
+        preview = (z, np.asarray(order.volume.read_slice(z) // 2))
+        iou = None if step % 2 else step / 10
+        return SparseProgress(
+            step, 10, "Training", None, "N_se", 1 / (step + 1), iou, 70.0, preview
+        )
+
+    def _result(self, order: TrainingOrder) -> SparseResult:
+        card = CARD.model_copy(update={"name": order.folder.name})
+        order.folder.mkdir(parents=True, exist_ok=True)
+        (order.folder / "model.json").write_text(card.model_dump_json())
+        image = order.volume.read()
+        doubt = np.linspace(0, 0.5, len(image), dtype=np.float32)
+        model = TrainedModel(card, None)  # type: ignore[arg-type]
+        half = (image // 2).astype(np.uint8)
+        return SparseResult(model, order.folder, half, half, image, doubt, 0.8)
+
+
+@pytest.fixture
+def training(
+    jobs: FakeJobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> FakeTraining:
+    """Replace the training, and keep journals and models out of the user's folders."""
+    monkeypatch.setenv("MITOSEG_ANNOTATIONS", str(tmp_path / "annotations"))
+    monkeypatch.setenv("MITOSEG_MODELS", str(tmp_path / "models"))
+    fake = FakeTraining()
+    monkeypatch.setattr(annotation_tasks, "train", fake.train)
+    return fake
+
+
+@pytest.fixture
+def annotator(
+    viewer: ViewerModel, training: FakeTraining, qtbot: Any
+) -> AnnotateWidget:
+    """The Annotate widget without a window and without a training."""
+    widget = AnnotateWidget(viewer)
+    qtbot.addWidget(widget)
+    return widget

@@ -9,8 +9,10 @@ import tifffile
 from napari.layers import Labels, Layer
 from npe2 import PluginManifest
 from npe2.manifest.utils import import_python_name
+from qtpy.QtWidgets import QWidget
 
 from napari_mitoseg._napari import sample_data
+from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.reader import contrast_of, get_reader, read_layers
 from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg._napari.writer import spacing_in, write_tiff, write_zarr
@@ -35,13 +37,17 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         assert command.id.startswith("napari-mitoseg.")
 
 
-def test_widget_is_in_the_segment_menu(manifest: PluginManifest) -> None:
-    (item,) = manifest.contributions.menus["napari/layers/segment"]
-    (widget,) = manifest.contributions.widgets or []
-    assert item.command == widget.command
+@pytest.mark.parametrize("widget", [SegmentWidget, AnnotateWidget])
+def test_widgets_are_in_the_segment_menu(
+    manifest: PluginManifest, widget: type[QWidget]
+) -> None:
     commands = {one.id: one for one in manifest.contributions.commands or []}
-    opened = import_python_name(commands[widget.command].python_name)
-    assert opened is SegmentWidget
+
+    def opened(items: Any) -> list[Any]:
+        return [import_python_name(commands[i.command].python_name) for i in items]
+
+    assert widget in opened(manifest.contributions.menus["napari/layers/segment"])
+    assert widget in opened(manifest.contributions.widgets)
 
 
 def write_stack(path: Path, *, calibrated: bool) -> np.ndarray[Any, Any]:

@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.layers import Labels
+from qtpy.QtWidgets import QScrollArea
 
+from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.reader import image_data
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
 from napari_mitoseg.models.zoo import list_models
 from napari_mitoseg.postprocessing import Chain
 
-from .conftest import FakeJobs, add_stack, needs_screen
+from .conftest import FakeJobs, FakeTraining, add_stack, needs_screen
 
 Finish = Callable[..., None]
 pytestmark = needs_screen
@@ -66,6 +68,58 @@ def test_nothing_is_cut_off_at_the_side(
     widget.sections["Post-processing"].button.set_expanded(True)
     qtbot.waitUntil(lambda: widget.body.width() > 0)
     assert widget.body.minimumSizeHint().width() <= widget.minimumWidth() - 20
+
+
+@pytest.fixture
+def annotating(window: Any, training: FakeTraining, finish: Finish) -> AnnotateWidget:
+    """The Annotate widget in a window, with an annotation of a long name."""
+    add_stack(window).name = "2021-03-14_Hippocampus_CA1_" * 5
+    _, widget = window.window.add_plugin_dock_widget(
+        "napari-mitoseg", "Annotate and train"
+    )
+    window.window.resize(1280, 800)
+    widget.begin()
+    finish(widget)
+    widget.annotation.mark_complete(2)
+    return widget
+
+
+def test_annotating_fits_into_a_small_window(
+    window: Any, annotating: AnnotateWidget, finish: Finish, qtbot: Any
+) -> None:
+    window.window.show()
+    window.window.resize(1280, 800)
+    annotating.start_training()
+    finish(annotating)
+    qtbot.waitUntil(annotating.curves.isVisible)
+    (scroll,) = annotating.findChildren(QScrollArea)
+    qtbot.waitUntil(lambda: annotating.body.height() <= scroll.viewport().height())
+    assert annotating.body.minimumSizeHint().width() <= annotating.minimumWidth() - 20
+
+
+def test_keys_reach_the_annotation(
+    window: Any, annotating: AnnotateWidget, qtbot: Any
+) -> None:
+    annotation = annotating.annotation
+    assert annotation is not None
+    annotating.go_to(1)
+    canvas = window.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, "C")
+    assert 1 in annotation.complete
+    qtbot.keyClick(canvas, "S")
+    assert annotation.layer.selected_label == 1
+    qtbot.keyClick(canvas, "N")
+    assert annotation.current == 5
+
+
+def test_window_closed_mid_training(
+    window: Any, annotating: AnnotateWidget, training: FakeTraining, qtbot: Any
+) -> None:
+    training.gate.clear()
+    annotating.start_training()
+    qtbot.waitUntil(lambda: len(training.seen) > 6)
+    window.close()
+    qtbot.waitUntil(lambda: training.closed == 1, timeout=2000)
 
 
 @pytest.mark.skipif(not list_models(), reason="no model is embedded")

@@ -12,6 +12,7 @@ from napari_mitoseg.jobs import drain
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.postprocessing import (
     DEFAULT_CHAIN,
+    BoundaryThreshold,
     Chain,
     ChainCache,
     ConnectedComponents,
@@ -209,10 +210,23 @@ def test_cache_reruns_only_what_follows_a_change(ran):
     assert len(reports) == 7
     drain(changed.run(maps, cache))
     assert ran.take() == ["remove-small"], "what the last step made is not kept"
-    drain(changed.replaced(3, SeedMap(semantic=0.7)).run(maps, cache))
+    drain(changed.replaced(3, SeedMap(semantic=0.99)).run(maps, cache))
     assert ran.take() == run_names()[3:]
     drain(changed.run(two_touching(), cache))
     assert ran.take() == run_names()
+
+
+def test_steps_that_would_read_the_same_are_not_repeated(ran):
+    maps, cache = two_touching(), ChainCache()
+    drain(DEFAULT_CHAIN.run(maps, cache))
+    ran.take()
+    drain(DEFAULT_CHAIN.replaced(0, Threshold(value=0.6)).run(maps, cache))
+    same = {"boundary-threshold", "connected-components"}
+    assert ran.take() == [name for name in run_names() if name not in same]
+    drain(DEFAULT_CHAIN.replaced(0, Threshold(value=0.99)).run(maps, cache))
+    assert "connected-components" in ran.take(), "there are other seeds now"
+    drain(DEFAULT_CHAIN.replaced(1, BoundaryThreshold(value=0.1)).run(maps, cache))
+    assert "boundary-threshold" in ran.take()
 
 
 def test_cached_runs_equal_fresh_ones():

@@ -96,6 +96,21 @@ class ParamsForm(QWidget):
         """Return the widget of a field."""
         return self._editors[name].widget
 
+    def show_row(self, name: str, *, shown: bool) -> None:
+        """Show or hide the row of a field.
+
+        Parameters
+        ----------
+        name : str
+            The field.
+        shown : bool
+            Whether its row is there.
+        """
+        widget = self._editors[name].widget
+        for form in self.findChildren(QFormLayout):
+            if form.indexOf(widget) >= 0:
+                form.setRowVisible(widget, shown)
+
     def _rows(self, fields: dict[str, FieldInfo]) -> QFormLayout:
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
@@ -206,7 +221,7 @@ def _text(_field: FieldInfo, value: str) -> Editor:
 def _integer(field: FieldInfo, value: int) -> Editor:
     low, high, step = bounds_of(field)
     box = QSpinBox()
-    box.setRange(int(_or(low, -LARGEST)), int(_or(high, LARGEST)))
+    box.setRange(int(_or(low, -LARGEST)), min(int(_or(high, LARGEST)), LARGEST))
     box.setSingleStep(int(step or 1))
     return _spin(box, field, value)
 

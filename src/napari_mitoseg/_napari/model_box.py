@@ -25,6 +25,15 @@ class ModelBox(QWidget):
     ----------
     default : str
         Name of the model chosen first.
+    title : str
+        Label of the row.
+    nothing : str
+        Offered in front of the models, for a training that starts from none of them.
+
+    Notes
+    -----
+    The list is read again whenever it is opened, so that a model that has just been
+    trained is in it.
 
     Attributes
     ----------
@@ -37,9 +46,18 @@ class ModelBox(QWidget):
     changed = Signal()
     failed = Signal(object)
 
-    def __init__(self, default: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        default: str,
+        parent: QWidget | None = None,
+        *,
+        title: str = "Model",
+        nothing: str = "",
+    ) -> None:
         super().__init__(parent)
-        self.choice = QComboBox()
+        self._title, self._nothing = title, nothing
+        self.choice = _ListBox()
+        self.choice.opening.connect(self.refresh)
         shrink(self.choice)
         self.browse = QPushButton("Folder…")
         self.browse.setToolTip("Use a model that a training wrote into a folder")
@@ -48,8 +66,9 @@ class ModelBox(QWidget):
         self.licence_line = QElidingLabel()
         for line in (self.card_line, self.licence_line):
             shrink(line)
-        for card in list_models():
-            self.choice.addItem(card.name, (card.name, card))
+        if nothing:
+            self.choice.addItem(nothing, (nothing, None))
+        self.refresh()
         self.choice.currentIndexChanged.connect(self._on_chosen)
         self._arrange()
         self.set_name(default)
@@ -70,9 +89,20 @@ class ModelBox(QWidget):
     @property
     def problem(self) -> str:
         """What keeps the model from being used, in words."""
-        if self.card is not None:
+        if self.card is not None or (self._nothing and self.name == self._nothing):
             return ""
         return "There is no model yet. Choose the folder of one with Folder…"
+
+    def refresh(self) -> None:
+        """Offer models that have come since, and show what is new about others."""
+        for card in list_models():
+            index = self._index_of(card.name)
+            if index < 0:
+                self.choice.addItem(card.name, (card.name, card))
+            elif self.choice.itemData(index)[1] != card:
+                self.choice.setItemData(index, (card.name, card))
+                if index == self.choice.currentIndex():
+                    self._on_chosen()
 
     def set_name(self, name: str) -> bool:
         """Choose a model by name or folder.
@@ -87,10 +117,10 @@ class ModelBox(QWidget):
         bool
             Whether there is such a model.
         """
-        for index in range(self.choice.count()):
-            if self.choice.itemData(index)[0] == name:
-                self.choice.setCurrentIndex(index)
-                return True
+        index = self._index_of(name)
+        if index >= 0:
+            self.choice.setCurrentIndex(index)
+            return True
         return Path(name).is_dir() and self.add_folder(Path(name))
 
     def add_folder(self, folder: Path) -> bool:
@@ -115,6 +145,10 @@ class ModelBox(QWidget):
         self.choice.setCurrentIndex(self.choice.count() - 1)
         return True
 
+    def _index_of(self, name: str) -> int:
+        offered = [self.choice.itemData(n)[0] for n in range(self.choice.count())]
+        return offered.index(name) if name in offered else -1
+
     def _on_browse(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Folder of a model")
         if path:
@@ -134,11 +168,21 @@ class ModelBox(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
         grid.setColumnStretch(1, 1)
-        grid.addWidget(row_label("Model"), 0, 0)
+        grid.addWidget(row_label(self._title), 0, 0)
         grid.addWidget(self.choice, 0, 1)
         grid.addWidget(self.browse, 0, 2)
         grid.addWidget(self.card_line, 1, 1, 1, 2)
         grid.addWidget(self.licence_line, 2, 1, 1, 2)
+
+
+class _ListBox(QComboBox):
+    """Tells before its list is opened, so that the list can be brought up to date."""
+
+    opening = Signal()
+
+    def showPopup(self) -> None:  # noqa: N802 - named by Qt
+        self.opening.emit()
+        super().showPopup()
 
 
 def describe_card(card: ModelCard) -> str:

@@ -1,6 +1,6 @@
 """What every dock widget of ours is: settings above, one job at a time below."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -10,7 +10,7 @@ from napari.utils.notifications import (
     notification_manager,
     show_error,
 )
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -31,6 +31,12 @@ from napari_mitoseg.jobs import Job, Progress
 MARGIN = 6
 NARROW = "QAbstractSpinBox { min-width: 34px; padding: 1px 4px; }"
 """napari's themes make number boxes too wide for three in a row."""
+
+RUN_STYLE = """
+QPushButton:enabled { background-color: #3f5fd0; color: white; font-weight: bold; }
+QPushButton:enabled:hover { background-color: #5274e8; }
+"""
+"""Of the button that starts the work a panel is for."""
 
 
 class Panel(QWidget):
@@ -67,12 +73,14 @@ class Panel(QWidget):
         self.runner.busy_changed.connect(self._on_busy_changed)
         self._done: Callable[[Any], None] | None = None
         self._stopped: Callable[[], None] | None = None
+        self._to_show: list[Callable[[], None]] = []
+        self._show_next = timer(self, 0, self._show_one)
         self._arrange()
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job is running."""
-        return self.runner.is_busy
+        """Whether a job is running, or its result is still being shown."""
+        return self.runner.is_busy or bool(self._to_show)
 
     def run(
         self,
@@ -105,6 +113,17 @@ class Panel(QWidget):
         if self.is_busy:
             self.progress.show_cancelling()
             self.runner.cancel()
+
+    def show_in_turn(self, steps: Sequence[Callable[[], None]]) -> None:
+        """Show a result step by step, and let the window work in between.
+
+        Parameters
+        ----------
+        steps : sequence of callable
+            In order; the panel is busy until the last has been called.
+        """
+        self._to_show = [*steps]
+        self._show_next.start()
 
     def say(self, text: str) -> None:
         """Show a line of status."""
@@ -140,6 +159,10 @@ class Panel(QWidget):
     def on_progress(self, progress: Progress) -> None:
         """Show what a job has finished; nothing unless overridden."""
 
+    def seconds_left(self, progress: Progress) -> float | None:  # noqa: ARG002 - a hook
+        """Return what a job says about the time left; None where it says nothing."""
+        return None
+
     def _arrange(self) -> None:
         scroll = QScrollArea()
         scroll.setWidget(self.body)
@@ -157,8 +180,16 @@ class Panel(QWidget):
         self.setMinimumWidth(350)
         self.body.setStyleSheet(NARROW)
 
+    def _show_one(self) -> None:
+        step = self._to_show.pop(0)
+        if self._to_show:
+            self._show_next.start()
+        step()
+        if not self._to_show:
+            self.on_busy(busy=False)
+
     def _on_progressed(self, progress: Progress) -> None:
-        self.progress.show_progress(progress)
+        self.progress.show_progress(progress, self.seconds_left(progress))
         self.on_progress(progress)
 
     def _on_returned(self, result: Any) -> None:
@@ -210,10 +241,20 @@ class ProgressRow(QWidget):
         self.cancel.setEnabled(True)
         self.setVisible(True)
 
-    def show_progress(self, progress: Progress) -> None:
-        """Show how far a job is."""
+    def show_progress(self, progress: Progress, seconds: float | None = None) -> None:
+        """Show how far a job is.
+
+        Parameters
+        ----------
+        progress : Progress
+            Its last report.
+        seconds : float, optional
+            Time left, where the job itself knows it.
+        """
         self.bar.setValue(round(progress.fraction * 1000) if progress.total else 0)
         left = self._clock.left(progress)
+        if seconds is not None:
+            left = f"{in_words(seconds)} left"
         parts = [f"{progress.fraction:.0%}", left, progress.message]
         self.bar.setFormat(" · ".join(part for part in parts if part))
 
@@ -275,6 +316,30 @@ def in_words(seconds: float) -> str:
         return f"{whole} s"
     minutes = round(whole / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def timer(parent: QObject, milliseconds: int, slot: Callable[[], None]) -> QTimer:
+    """Return a timer that waits until changes have come to rest.
+
+    Parameters
+    ----------
+    parent : QObject
+        Deleting it stops the timer.
+    milliseconds : int
+        How long nothing must have happened.
+    slot : callable
+        Called then, once.
+
+    Returns
+    -------
+    QTimer
+        Not started.
+    """
+    found = QTimer(parent)
+    found.setSingleShot(True)
+    found.setInterval(milliseconds)
+    found.timeout.connect(slot)
+    return found
 
 
 def _status_label() -> QLabel:

@@ -6,6 +6,8 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidge
 LABEL = "row-label"
 """Object name of the labels that form the left column of a panel."""
 
+HEADING = "font-weight: bold; border-top: 1px solid #5a6069; padding-top: 3px;"
+
 
 class FoldButton(QToolButton):
     """A title with an arrow that folds a widget away.
@@ -71,6 +73,13 @@ def row_label(text: str, tip: str = "") -> QLabel:
     label = QLabel(text)
     label.setObjectName(LABEL)
     label.setToolTip(tip)
+    return label
+
+
+def heading(text: str) -> QLabel:
+    """Return the title of a part of a panel that does not fold away."""
+    label = QLabel(text)
+    label.setStyleSheet(HEADING)
     return label
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -23,13 +22,13 @@ from superqt import QElidingLabel
 from napari_mitoseg._napari import tasks
 from napari_mitoseg._napari.chain_editor import ChainEditor
 from napari_mitoseg._napari.form import ParamsForm, shrink
-from napari_mitoseg._napari.image_box import ImageBox
-from napari_mitoseg._napari.layers import displayed_slice, show_scale_bar
+from napari_mitoseg._napari.layers import displayed_slice
 from napari_mitoseg._napari.model_box import ModelBox
-from napari_mitoseg._napari.panel import Panel, in_words
+from napari_mitoseg._napari.panel import RUN_STYLE, in_words, timer
 from napari_mitoseg._napari.region_box import RegionBox, slice_region
 from napari_mitoseg._napari.result_layers import ResultLayers
 from napari_mitoseg._napari.section import Section, line_up
+from napari_mitoseg._napari.stack_panel import StackPanel
 from napari_mitoseg._napari.worker import JobRunner
 from napari_mitoseg.errors import MitoSegError, UnknownNameError
 from napari_mitoseg.jobs import Progress
@@ -45,10 +44,6 @@ if TYPE_CHECKING:
 ESTIMATE_AFTER_MS = 300
 RECHAIN_AFTER_MS = 40
 RUN, PREVIEW = "run", "preview"
-RUN_STYLE = """
-QPushButton:enabled { background-color: #3f5fd0; color: white; font-weight: bold; }
-QPushButton:enabled:hover { background-color: #5274e8; }
-"""
 
 
 @dataclass(eq=False)
@@ -60,7 +55,7 @@ class Shown:
     cache: ChainCache = field(default_factory=ChainCache)
 
 
-class SegmentWidget(Panel):
+class SegmentWidget(StackPanel):
     """Segment mitochondria in an image layer.
 
     Parameters
@@ -76,7 +71,6 @@ class SegmentWidget(Panel):
         self._filling: ResultLayers | None = None
         self._borrowed: tuple[Region, str] | None = None
         self._default = Recipe()
-        self.image = ImageBox(self.viewer)
         self.model = ModelBox(self._default.model)
         self.region = RegionBox(self.viewer)
         self.inference = ParamsForm(self._default.inference)
@@ -85,20 +79,13 @@ class SegmentWidget(Panel):
         self.estimate = _line("What a run will take")
         self.estimator = JobRunner(self)
         self.rechainer = JobRunner(self)
-        self._estimate_soon = _timer(self, ESTIMATE_AFTER_MS, self._start_estimate)
-        self._to_show: list[Callable[[], None]] = []
-        self._show_next = _timer(self, 0, self._show_one)
-        self._rechain_soon = _timer(self, RECHAIN_AFTER_MS, self._start_rechain)
+        self._estimate_soon = timer(self, ESTIMATE_AFTER_MS, self._start_estimate)
+        self._rechain_soon = timer(self, RECHAIN_AFTER_MS, self._start_rechain)
         self._fill_body()
         self._fill_footer()
         self._connect()
         self._on_image()
         self.estimator.start(tasks.warm_up)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a job is running, or its result is still being shown."""
-        return super().is_busy or bool(self._to_show)
 
     @property
     def recipe(self) -> Recipe:
@@ -139,10 +126,6 @@ class SegmentWidget(Panel):
         self.postprocessing.set_value(recipe.postprocessing)
         self._on_settings()
         self._on_chain(recipe.postprocessing)
-
-    def open_stack(self, path: Path) -> None:
-        """Open a stack in a thread and choose it."""
-        self.run(self._on_opened, tasks.open_stack, path)
 
     def start_run(self) -> None:
         """Segment the chosen region."""
@@ -258,7 +241,6 @@ class SegmentWidget(Panel):
 
     def _connect(self) -> None:
         self.image.changed.connect(self._on_image)
-        self.image.opening.connect(self.open_stack)
         self.model.changed.connect(self._on_settings)
         self.model.failed.connect(self.fail)
         self.region.changed.connect(self._on_settings)
@@ -363,11 +345,6 @@ class SegmentWidget(Panel):
         filling.move(*borrowed)
         filling.show_probability(self.shown[PREVIEW].result.maps)
 
-    def _on_opened(self, opened: tasks.OpenedStack) -> None:
-        self.image.add(opened)
-        show_scale_bar(self.viewer)
-        self.say(f"Opened {opened.path.name}.")
-
     def _on_segmented(
         self, kind: str, image: Image, region: Region, result: "Result"
     ) -> None:
@@ -377,19 +354,10 @@ class SegmentWidget(Panel):
             self._forget(PREVIEW)
         self.shown.pop(PREVIEW, None)
         self.shown[kind] = Shown(result, layers)
-        self._to_show = [*layers.showing(result), partial(self._on_shown, kind)]
-        self._show_next.start()
-
-    def _show_one(self) -> None:
-        """Show one layer, and let the window work before the next."""
-        step = self._to_show.pop(0)
-        if self._to_show:
-            self._show_next.start()
-        step()
+        self.show_in_turn([*layers.showing(result), partial(self._on_shown, kind)])
 
     def _on_shown(self, kind: str) -> None:
         self.say(self._summary(kind))
-        self.on_busy(busy=False)
         result = self.shown[kind].result
         if result.recipe.postprocessing != self.postprocessing.value:
             self._rechain_soon.start()
@@ -489,12 +457,3 @@ def _line(tip: str) -> QElidingLabel:
     label.setToolTip(tip)
     shrink(label)
     return label
-
-
-def _timer(parent: QWidget, milliseconds: int, slot: Callable[[], None]) -> QTimer:
-    """Return a timer that waits until changes have come to rest."""
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(milliseconds)
-    timer.timeout.connect(slot)
-    return timer

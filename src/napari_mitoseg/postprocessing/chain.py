@@ -143,10 +143,9 @@ class Chain(StepSequence):
         n_done, state = cache.resume(maps, todo) if cache else (0, State(maps))
         for n, step in enumerate(todo, start=1):
             if n > n_done:
-                state = step.apply(state)
                 # What the last step made belongs to the caller, to paint in.
-                if cache is not None and n < len(todo):
-                    cache.keep(step, state)
+                kept = cache if n < len(todo) else None
+                state = _after(step, state, kept)
             yield Progress(n, len(todo), step.title)
         return _result(state)
 
@@ -214,6 +213,15 @@ def _objection(prefix: StepTypes, step: type[Step]) -> str | None:
 def _kind_after(prefix: StepTypes) -> Kind:
     given = [step.gives for step in prefix if step.gives is not None]
     return given[-1] if given else Kind.PROBABILITY
+
+
+def _after(step: Step, state: State, cache: ChainCache | None) -> State:
+    """Return the state after a step, from the cache if it did the same before."""
+    if cache is None:
+        return step.apply(state)
+    after = cache.recall(step, state) or step.apply(state)
+    cache.keep(step, state, after)
+    return after
 
 
 def _result(state: State) -> Segmentation:

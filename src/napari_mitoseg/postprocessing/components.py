@@ -1,7 +1,7 @@
 """Connected components: from a mask to instances."""
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from napari_mitoseg.labelling import Connectivity, label_components
 from napari_mitoseg.params import param
@@ -29,3 +29,7 @@ class ConnectedComponents(Step):
         labels, _ = label_components(state.mask, self.connectivity)
         whole = state.seeds is None
         return replace(state, labels=labels, is_grown=whole, kind=Kind.LABELS)
+
+    def reads(self, state: State) -> tuple[Any, ...]:
+        """Return the mask, and whether it is that of the seeds."""
+        return state.mask, state.seeds is None

@@ -1,6 +1,6 @@
 """The base of all post-processing steps and their registry."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from napari_mitoseg.postprocessing.state import Kind, State
 from napari_mitoseg.registry import Registry
@@ -46,6 +46,22 @@ class Step(NamedStep):
             The same with what this step makes.
         """
         raise NotImplementedError
+
+    def reads(self, state: State) -> tuple[Any, ...]:  # noqa: ARG002
+        """Return all that this step looks at in a state, for steps that look at little.
+
+        Parameters
+        ----------
+        state : State
+            What the earlier steps made.
+
+        Returns
+        -------
+        tuple
+            A cache need not apply the step again where these are the same.  Empty for
+            steps that are always applied.
+        """
+        return ()
 
 
 steps: Registry[type[Step]] = Registry("post-processing step")

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -81,3 +81,7 @@ class BoundaryThreshold(Step):
         if state.maps.boundary is None:
             return state
         return replace(state, boundary=above(state.maps.boundary, self.value))
+
+    def reads(self, state: State) -> tuple[Any, ...]:
+        """Return the maps."""
+        return (state.maps,)
