@@ -118,7 +118,11 @@ def fine_tune(
         Name or folder of the model to start from.
     folder : Path
         Becomes a model folder when training is finished.
-    resume, stop, watch
+    resume : bool
+        As for `train_sparse`.
+    stop : callable
+        As for `train_sparse`.
+    watch : callable
         As for `train_sparse`.
 
     Yields

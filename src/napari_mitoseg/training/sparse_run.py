@@ -126,7 +126,27 @@ class SparseRun:
     def job(
         self, *, resume: bool, stop: Callable[[], bool], watch: Callable[[], int]
     ) -> Job[SparseResult]:
-        """Run all parts; see `sparse.train_sparse`."""
+        """Run all parts; see `sparse.train_sparse`.
+
+        Parameters
+        ----------
+        resume : bool
+            Go on with an interrupted training.
+        stop : callable
+            Tells when to end early.
+        watch : callable
+            Tells which slice to show.
+
+        Yields
+        ------
+        SparseProgress
+            After each step and each tile.
+
+        Returns
+        -------
+        SparseResult
+            Model and predictions.
+        """
         yield SparseProgress(0, TOTAL, "Preparing the stack", phase="Preparing")
         shape = self._volume.shape
         same = fingerprint(self._settings, self._annotation.labels, shape)
