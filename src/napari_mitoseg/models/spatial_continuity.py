@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.maps import FULL, cutoff
+
+# Either of its two networks may be any of these, which importing registers.
+from napari_mitoseg.models import fast, resunet, unet2d  # noqa: F401
 from napari_mitoseg.models.base import Network, architectures
 from napari_mitoseg.models.receptive_field import Reach, radius
 from napari_mitoseg.params import Params, param
