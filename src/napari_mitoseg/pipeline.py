@@ -11,7 +11,7 @@ from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
-from napari_mitoseg.postprocessing import Segmentation
+from napari_mitoseg.postprocessing import ChainCache, Segmentation
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Region, Volume
 
@@ -48,6 +48,7 @@ def run_recipe(
     region: Region | None = None,
     model: TrainedModel | None = None,
     maps: ProbabilityMaps | None = None,
+    cache: ChainCache | None = None,
 ) -> Job[Result]:
     """Segment a volume.
 
@@ -63,6 +64,8 @@ def run_recipe(
         The recipe's model if it is loaded already.
     maps : ProbabilityMaps, optional
         Filled in place as tiles finish, see `predict_maps`.
+    cache : ChainCache, optional
+        Remembers the steps of the post-processing, see `Chain.run`.
 
     Yields
     ------
@@ -88,7 +91,7 @@ def run_recipe(
     prepared = recipe.preprocessing(volume)
     predicted = predict_maps(prepared, model, recipe.inference, region, maps)
     maps = yield from _phase(predicted, 0.0, _NETWORK_SHARE)
-    chain = recipe.postprocessing.run(maps)
+    chain = recipe.postprocessing.run(maps, cache)
     segmentation = yield from _phase(chain, _NETWORK_SHARE, 1.0)
     return Result(maps, segmentation, _complete(recipe, model.card))
 

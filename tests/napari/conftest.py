@@ -27,6 +27,7 @@ from napari_mitoseg.jobs import Job, Progress, drain
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel
 from napari_mitoseg.pipeline import Result
+from napari_mitoseg.postprocessing import ChainCache
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.training.sparse_report import SparseProgress, SparseResult
 from napari_mitoseg.volume import Region, Volume
@@ -113,6 +114,7 @@ class FakeJobs:
         region: Region,
         models: Any,  # noqa: ARG002 - what the real one takes
         maps: ProbabilityMaps | None = None,
+        cache: ChainCache | None = None,
     ) -> Job[Result]:
         """Pretend to run a recipe."""
         self.calls.append((recipe, region))
@@ -131,7 +133,7 @@ class FakeJobs:
                     raise self.error
         finally:
             self.closed += 1
-        segmentation = drain(recipe.postprocessing.run(maps))
+        segmentation = drain(recipe.postprocessing.run(maps, cache))
         return Result(maps, segmentation, recipe)
 
     def estimate(self, volume: Volume, *_: Any) -> Job[Plan]:

@@ -93,7 +93,9 @@ class LayerGroup:
         z = displayed_slice(self._viewer, self._layers[kind])
         return part.start[0] <= z < part.stop[0]
 
-    def put_probability(self, kind: str, array: Any, *, visible: bool) -> None:
+    def put_probability(
+        self, kind: str, array: Any, *, visible: bool, below: str = ""
+    ) -> None:
         """Show probabilities × 255, in the layer of this kind if it is still there.
 
         Parameters
@@ -104,6 +106,8 @@ class LayerGroup:
             Values of the region.
         visible : bool
             Whether the layer is shown.
+        below : str
+            Kind of the layer that a new one is put under; on top where this is empty.
         """
         if self._updated(kind, array):
             self._layers[kind].visible = visible
@@ -117,10 +121,16 @@ class LayerGroup:
             visible=visible,
             **self._keywords(kind),
         )
-        self._add(kind, layer)
+        self._add(kind, layer, below)
 
     def put_labels(
-        self, kind: str, array: Any, *, visible: bool, colour: str = ""
+        self,
+        kind: str,
+        array: Any,
+        *,
+        visible: bool,
+        colour: str = "",
+        below: str = "",
     ) -> None:
         """Show labels, in the layer of this kind if it is still there.
 
@@ -134,6 +144,8 @@ class LayerGroup:
             Whether a new layer is shown.
         colour : str
             Of a mask; each label has its own where this is empty.
+        below : str
+            Kind of the layer that a new one is put under; on top where this is empty.
         """
         if self._updated(kind, array):
             return
@@ -143,7 +155,7 @@ class LayerGroup:
         if colour:
             layer.colormap = one_colour(colour)
         layer.opacity = OPACITY
-        self._add(kind, layer)
+        self._add(kind, layer, below)
 
     def activate(self, kind: str) -> None:
         """Select the layer of a kind, if it is still there."""
@@ -169,9 +181,12 @@ class LayerGroup:
             layer.name = self._name(kind)
         return True
 
-    def _add(self, kind: str, layer: Layer) -> None:
+    def _add(self, kind: str, layer: Layer, below: str) -> None:
         self._layers[kind] = layer
-        self._viewer.add_layer(layer)
+        layers = self._viewer.layers
+        on_top = not self.is_shown(below)
+        at = len(layers) if on_top else layers.index(self._layers[below])
+        layers.insert(at, layer)
 
     def _keywords(self, kind: str) -> dict[str, Any]:
         return {

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.layers import Image
+from numpy.typing import NDArray
 
 from napari_mitoseg._napari.layer_group import LayerGroup
 from napari_mitoseg.maps import ProbabilityMaps
@@ -38,7 +40,7 @@ class ResultLayers(LayerGroup):
 
     def show_probability(self, maps: ProbabilityMaps) -> None:
         """Show the probability maps of a result again, hidden as they are at first."""
-        self.put_probability(PROBABILITY, maps.semantic, visible=False)
+        self._put_hidden(PROBABILITY, maps.semantic)
 
     def refresh_filling(self, finished: Region) -> None:
         """Redraw the filling map if the slice on screen has just been finished.
@@ -65,12 +67,11 @@ class ResultLayers(LayerGroup):
             the window should be let work in between.
         """
         maps, segmentation = result.maps, result.segmentation
-        put = self.put_probability
+        instances, *masks = self._showing_labels(segmentation)
         steps: list[Callable[[], None]] = [partial(self.show_probability, maps)]
         if maps.boundary is not None:
-            steps.append(partial(put, EDGE_PROBABILITY, maps.boundary, visible=False))
-        activate = partial(self.activate, INSTANCES)
-        return [*steps, *self._showing_labels(segmentation), activate]
+            steps.append(partial(self._put_hidden, EDGE_PROBABILITY, maps.boundary))
+        return [instances, *steps, *masks, partial(self.activate, INSTANCES)]
 
     def show_labels(self, segmentation: Segmentation) -> None:
         """Put labels into the layers that show them.
@@ -83,18 +84,24 @@ class ResultLayers(LayerGroup):
         for step in self._showing_labels(segmentation):
             step()
 
+    def _put_hidden(self, kind: str, array: NDArray[np.uint8]) -> None:
+        self.put_probability(kind, array, visible=False, below=INSTANCES)
+
     def _showing_labels(self, segmentation: Segmentation) -> list[Callable[[], None]]:
+        """Return what shows the labels; what the user waits for comes first, on top."""
+        masks = {SEMANTIC: segmentation.semantic, BOUNDARY: segmentation.boundary}
+        put = self.put_labels
         return [
-            partial(
-                self.put_labels,
-                kind,
-                array,
-                visible=kind == INSTANCES,
-                colour=COLOURS.get(kind, ""),
-            )
-            for kind, array in (
-                (SEMANTIC, segmentation.semantic),
-                (BOUNDARY, segmentation.boundary),
-                (INSTANCES, segmentation.labels),
-            )
+            partial(put, INSTANCES, segmentation.labels, visible=True),
+            *(
+                partial(
+                    put,
+                    kind,
+                    mask,
+                    visible=False,
+                    colour=COLOURS[kind],
+                    below=INSTANCES,
+                )
+                for kind, mask in masks.items()
+            ),
         ]

@@ -1,7 +1,7 @@
 """The Segment dock widget: from an image layer to mitochondria."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ class Shown:
 
     result: "Result"
     layers: ResultLayers
-    cache: ChainCache = field(default_factory=ChainCache)
+    cache: ChainCache
 
 
 class SegmentWidget(StackPanel):
@@ -141,8 +141,9 @@ class SegmentWidget(StackPanel):
         maps = tasks.blank_maps(region, volume.spacing or card.spacing, card)
         self._filling = self._layers_to_fill(image, region)
         self._filling.show_filling(maps)
-        done = partial(self._on_segmented, RUN, image, region)
-        job = (tasks.segment, volume, recipe, region, self._models, maps)
+        cache = ChainCache()
+        done = partial(self._on_segmented, RUN, image, region, cache)
+        job = (tasks.segment, volume, recipe, region, self._models, maps, cache)
         self._take_over(done, *job)
 
     def start_preview(self) -> None:
@@ -151,8 +152,9 @@ class SegmentWidget(StackPanel):
         if self.problem or self.is_busy or image is None:
             return
         region = slice_region(image, displayed_slice(self.viewer, image))
-        done = partial(self._on_segmented, PREVIEW, image, region)
-        job = (tasks.segment, self.image.volume(), self.recipe, region, self._models)
+        volume, cache = self.image.volume(), ChainCache()
+        done = partial(self._on_segmented, PREVIEW, image, region, cache)
+        job = (tasks.segment, volume, self.recipe, region, self._models, None, cache)
         self._take_over(done, *job)
 
     def load_recipe(self, path: Path) -> None:
@@ -346,14 +348,19 @@ class SegmentWidget(StackPanel):
         filling.show_probability(self.shown[PREVIEW].result.maps)
 
     def _on_segmented(
-        self, kind: str, image: Image, region: Region, result: "Result"
+        self,
+        kind: str,
+        image: Image,
+        region: Region,
+        cache: ChainCache,
+        result: "Result",
     ) -> None:
         """Show a result in place of the last one of its kind."""
         layers = self._layers_for(kind, image, region)
         if PREVIEW in self.shown and self.shown[PREVIEW].layers is not layers:
             self._forget(PREVIEW)
         self.shown.pop(PREVIEW, None)
-        self.shown[kind] = Shown(result, layers)
+        self.shown[kind] = Shown(result, layers, cache)
         self.show_in_turn([*layers.showing(result), partial(self._on_shown, kind)])
 
     def _on_shown(self, kind: str) -> None:

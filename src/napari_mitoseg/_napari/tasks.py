@@ -130,6 +130,7 @@ def segment(
     region: Region,
     models: ModelCache,
     maps: ProbabilityMaps | None = None,
+    cache: ChainCache | None = None,
 ) -> Job["Result"]:
     """Run a recipe; see `run_recipe`.
 
@@ -145,6 +146,8 @@ def segment(
         Where the model comes from.
     maps : ProbabilityMaps, optional
         Filled as tiles finish.
+    cache : ChainCache, optional
+        Gets the post-processing ready to be repeated.
 
     Yields
     ------
@@ -160,9 +163,10 @@ def segment(
     from napari_mitoseg.pipeline import run_recipe  # noqa: PLC0415
 
     model = models.load(recipe.model)
-    return (
-        yield from run_recipe(volume, recipe, region=region, model=model, maps=maps)
+    result: Result = yield from run_recipe(
+        volume, recipe, region=region, model=model, maps=maps, cache=cache
     )
+    return replace(result, segmentation=_paintable(result.segmentation))
 
 
 def rechain(

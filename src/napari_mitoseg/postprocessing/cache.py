@@ -38,7 +38,7 @@ class ChainCache:
     kept beyond that, and used again where they would read the same.
     """
 
-    def __init__(self, max_bytes: int = 2 << 30) -> None:
+    def __init__(self, max_bytes: int = 1 << 30) -> None:
         self.max_bytes = max_bytes
         self._maps: ProbabilityMaps | None = None
         self._states: list[tuple[Step, State | None]] = []
