@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
+from napari_mitoseg.jobs import Progress, drain
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, Score, save_model
@@ -167,14 +168,12 @@ def train(
         device=arguments.device,
         resume=arguments.resume,
     )
-    while True:
-        try:
-            report = next(job)
-        except StopIteration as stop:
-            fitted: Network = stop.value.network
-            return fitted
+
+    def tell(report: Progress) -> None:
         if report.done % 100 == 0:
             print(report.done, report.message, flush=True)
+
+    return drain(job, tell).network
 
 
 def score_all(

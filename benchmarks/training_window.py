@@ -11,26 +11,17 @@ event loop, and the IoU on the slices that were not labelled.
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 import napari
 import numpy as np
-from gui_responsiveness import DATA, SPACING, Ticker, row, scrub, stack
-from qtpy.QtWidgets import QApplication
+from gui_responsiveness import DATA, SPACING, Ticker, row, scrub, stack, wait
 
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_tasks import TrainingChoices
 from napari_mitoseg._napari.training_layers import FINAL, PREVIEW
 from napari_mitoseg.io import read_labels
-
-
-def wait(until: Callable[[], bool]) -> None:
-    """Let the window work, and the training too: do not keep a core busy."""
-    while not until():
-        QApplication.processEvents()
-        sleep(0.002)
 
 
 def open_labelled(truth: Any) -> tuple[Any, AnnotateWidget]:

@@ -19,9 +19,10 @@ from napari_mitoseg.errors import InvalidParameterError, MitoSegError
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.jobs import Job, Progress, drain
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Spacing, as_spacing
+from napari_mitoseg.volume import Spacing, Volume, as_spacing
 
 if TYPE_CHECKING:
+    from napari_mitoseg.annotation.encoding import Annotation
     from napari_mitoseg.training.sparse_report import SparseResult
 
 BAD_INPUT = 2
@@ -161,8 +162,6 @@ def train_sparse(  # noqa: PLR0913 - the options of the command
     resume : bool
         Go on with an interrupted training in OUT.
     """
-    from napari_mitoseg.io.annotation import read_annotation
-    from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.training import sparse
     from napari_mitoseg.training.sparse_settings import SparseSettings
 
@@ -175,8 +174,7 @@ def train_sparse(  # noqa: PLR0913 - the options of the command
             "device": device,
         }
     )
-    volume = read_volume(image, spacing=parse_spacing(spacing))
-    painted = read_annotation(annotation, volume.shape)
+    volume, painted = _read_painted(image, annotation, spacing)
     job = sparse.train_sparse(volume, painted, settings, folder=out, resume=resume)
     _write_trained(_run(job), volume.spacing)
 
@@ -219,16 +217,13 @@ def fine_tune(  # noqa: PLR0913 - the options of the command
     resume : bool
         Go on with an interrupted training in OUT.
     """
-    from napari_mitoseg.io.annotation import read_annotation
-    from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.training import sparse
     from napari_mitoseg.training.sparse_settings import SparseSettings
 
     settings = SparseSettings.parse(
         {"minutes": minutes, "seed": seed, "device": device}
     )
-    volume = read_volume(image, spacing=parse_spacing(spacing))
-    painted = read_annotation(annotation, volume.shape)
+    volume, painted = _read_painted(image, annotation, spacing)
     job = sparse.fine_tune(
         volume, painted, settings, model=model, folder=out, resume=resume
     )
@@ -335,6 +330,17 @@ def parse_spacing(text: str | None) -> Spacing | None:
             "nanometres in z, y and x, for example 40,5.9,5.9."
         )
         raise InvalidParameterError(msg) from error
+
+
+def _read_painted(
+    image: Path, annotation: Path, spacing: str | None
+) -> "tuple[Volume, Annotation]":
+    """Read a stack and what is labelled of it."""
+    from napari_mitoseg.io.annotation import read_annotation
+    from napari_mitoseg.io.read import read_volume
+
+    volume = read_volume(image, spacing=parse_spacing(spacing))
+    return volume, read_annotation(annotation, volume.shape)
 
 
 def _write_trained(result: "SparseResult", spacing: Spacing | None) -> None:

@@ -7,6 +7,7 @@ nothing behind.
 """
 
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -41,6 +42,36 @@ class Progress:
 
 
 Job = Generator[Progress, None, Result]
+
+
+def relayed(job: Job[Result], report: Callable[[Progress], Progress]) -> Job[Result]:
+    """Run a job as a part of another one.
+
+    Parameters
+    ----------
+    job : generator of Progress
+        The part.
+    report : callable
+        Turns a report of the part into one of the whole.
+
+    Yields
+    ------
+    Progress
+        What `report` makes of each report.
+
+    Returns
+    -------
+    object
+        What the job returned.
+    """
+    with closing(job):
+        while True:
+            try:
+                progress = next(job)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            yield report(progress)
 
 
 def drain(

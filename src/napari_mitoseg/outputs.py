@@ -1,5 +1,7 @@
 """The files of one result, written all or none."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -73,12 +75,7 @@ def write_result(result: Result, folder: Path, kind: Format) -> Job[tuple[Path, 
         If something cannot be written; nothing new is left then.
     """
     names = output_names(kind)
-    with staged(folder, names) as paths:
-        for done, name in enumerate(names):
-            yield Progress(done, len(names), f"Writing {name}")
-            _write(result, name, paths[name])
-    yield Progress(len(names), len(names), "Written")
-    return tuple(folder / name for name in names)
+    return (yield from _write_files(folder, names, partial(_write, result)))
 
 
 def write_training_result(
@@ -115,12 +112,23 @@ def write_training_result(
         "probability.tif": result.final,
         "semantic.tif": (result.final > cutoff(0.5)).astype(np.uint8),
     }
-    with staged(result.folder, volumes) as paths:
-        for done, (name, volume) in enumerate(volumes.items()):
-            yield Progress(done, len(volumes), f"Writing {name}")
-            write_labels_tiff(paths[name], volume, spacing)
-    yield Progress(len(volumes), len(volumes), "Written")
-    return tuple(result.folder / name for name in volumes)
+
+    def write(name: str, path: Path) -> None:
+        write_labels_tiff(path, volumes[name], spacing)
+
+    return (yield from _write_files(result.folder, tuple(volumes), write))
+
+
+def _write_files(
+    folder: Path, names: tuple[str, ...], write: Callable[[str, Path], None]
+) -> Job[tuple[Path, ...]]:
+    """Write all of some files, or none."""
+    with staged(folder, names) as paths:
+        for done, name in enumerate(names):
+            yield Progress(done, len(names), f"Writing {name}")
+            write(name, paths[name])
+    yield Progress(len(names), len(names), "Written")
+    return tuple(folder / name for name in names)
 
 
 def _write(result: Result, name: str, path: Path) -> None:

@@ -1,6 +1,5 @@
 """Run a recipe: the one job behind the command line and the widgets."""
 
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -8,7 +7,7 @@ from napari_mitoseg import __version__
 from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.io.checks import check_image
-from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
 from napari_mitoseg.postprocessing import ChainCache, Segmentation
@@ -98,15 +97,12 @@ def run_recipe(
 
 def _phase(job: Job[Answer], start: float, stop: float) -> Job[Answer]:
     """Run a job as one part of the progress bar."""
-    with closing(job):
-        while True:
-            try:
-                progress = next(job)
-            except StopIteration as end:
-                answer: Answer = end.value
-                return answer
-            share = start + (stop - start) * progress.fraction
-            yield replace(progress, done=round(share * _TOTAL), total=_TOTAL)
+
+    def report(progress: Progress) -> Progress:
+        share = start + (stop - start) * progress.fraction
+        return replace(progress, done=round(share * _TOTAL), total=_TOTAL)
+
+    return relayed(job, report)
 
 
 def _check_weights(recipe: Recipe, card: ModelCard) -> None:

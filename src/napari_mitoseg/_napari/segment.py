@@ -357,9 +357,9 @@ class SegmentWidget(StackPanel):
     ) -> None:
         """Show a result in place of the last one of its kind."""
         layers = self._layers_for(kind, image, region)
-        if PREVIEW in self.shown and self.shown[PREVIEW].layers is not layers:
-            self._forget(PREVIEW)
-        self.shown.pop(PREVIEW, None)
+        preview = self.shown.pop(PREVIEW, None)
+        if preview is not None and preview.layers is not layers:
+            preview.layers.remove()
         self.shown[kind] = Shown(result, layers, cache)
         self.show_in_turn([*layers.showing(result), partial(self._on_shown, kind)])
 
@@ -387,11 +387,6 @@ class SegmentWidget(StackPanel):
             return ResultLayers(self.viewer, image, region, prefix)
         known.layers.move(region, prefix)
         return known.layers
-
-    def _forget(self, kind: str) -> None:
-        known = self.shown.pop(kind, None)
-        if known is not None:
-            known.layers.remove()
 
     def _start_rechain(self) -> None:
         if self.is_busy:

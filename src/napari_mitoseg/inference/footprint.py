@@ -1,6 +1,5 @@
 """What a network costs: memory and time per voxel it is given."""
 
-from dataclasses import dataclass
 from time import perf_counter
 
 import torch
@@ -20,24 +19,8 @@ _TIMED_S = 0.3
 _MOST_TIMED = 5
 
 
-@dataclass(frozen=True)
-class Footprint:
-    """Cost of a prediction per voxel of the tile that is read.
-
-    Attributes
-    ----------
-    memory_bytes : float
-        Peak of what the layers hold at once, in float32.
-    seconds : float
-        Time, measured on the device.
-    """
-
-    memory_bytes: float
-    seconds: float
-
-
-def measure_footprint(network: Network, device: torch.device) -> Footprint:
-    """Run a small tile through a network and see what it costs.
+def measure_memory(network: Network, device: torch.device) -> float:
+    """Run a small tile through a network and see what its layers hold.
 
     Parameters
     ----------
@@ -48,9 +31,9 @@ def measure_footprint(network: Network, device: torch.device) -> Footprint:
 
     Returns
     -------
-    Footprint
-        Memory is counted as the outputs of all layers of the finest resolution plus
-        those of the coarser ones, an upper bound on what is alive at once.
+    float
+        Bytes per voxel of the tile that is read, in float32: the outputs of all layers,
+        an upper bound on what is alive at once.
     """
     image = torch.zeros(probe_shape(network), device=device)
     sizes: list[int] = []
@@ -61,24 +44,38 @@ def measure_footprint(network: Network, device: torch.device) -> Footprint:
     ]
     with torch.inference_mode():
         network(image)
-        for hook in hooks:
-            hook.remove()
-        _synchronize(device)
-        seconds = _shortest_time(network, image, device)
-    n_voxels = image.numel() / image.shape[1]
-    alive = sum(sizes) * _FLOAT_BYTES / n_voxels
-    return Footprint(alive, seconds / n_voxels)
+    for hook in hooks:
+        hook.remove()
+    return sum(sizes) * _FLOAT_BYTES / _n_voxels(image)
 
 
-def _shortest_time(network: Network, image: Tensor, device: torch.device) -> float:
-    """Time a few runs: other work can only make one longer."""
+def measure_time(network: Network, device: torch.device) -> float:
+    """Time a network on a small tile.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode, on `device`.
+    device : torch.device
+        Where it will run.
+
+    Returns
+    -------
+    float
+        Seconds per voxel of the tile that is read, by the fastest of a few runs: other
+        work can only make one longer.
+    """
+    image = torch.zeros(probe_shape(network), device=device)
     times: list[float] = []
-    while sum(times) < _TIMED_S and len(times) < _MOST_TIMED:
-        start = perf_counter()
+    with torch.inference_mode():
         network(image)
         _synchronize(device)
-        times.append(perf_counter() - start)
-    return min(times)
+        while sum(times) < _TIMED_S and len(times) < _MOST_TIMED:
+            start = perf_counter()
+            network(image)
+            _synchronize(device)
+            times.append(perf_counter() - start)
+    return min(times) / _n_voxels(image)
 
 
 def probe_shape(network: Network) -> tuple[int, ...]:
@@ -88,6 +85,10 @@ def probe_shape(network: Network) -> tuple[int, ...]:
     if network.dimensions == 2:
         return (1, network.in_channels, *plane)
     return (1, 1, _multiple(_PROBE_DEPTH, z), *plane)
+
+
+def _n_voxels(image: Tensor) -> float:
+    return image.numel() / image.shape[1]
 
 
 def _multiple(size: int, divisor: int) -> int:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from napari_mitoseg.inference.device import choose_device, free_memory
-from napari_mitoseg.inference.footprint import Footprint, measure_footprint
+from napari_mitoseg.inference.footprint import measure_memory, measure_time
 from napari_mitoseg.inference.grid import Grid, spacing_ratio
 from napari_mitoseg.inference.prepare import PLANAR, prepared
 from napari_mitoseg.inference.settings import InferenceSettings
@@ -74,26 +74,26 @@ class Pass:
         Network, on the device and ready to predict, and card.
     layout : Layout
         Where it is run.
-    footprint : Footprint
-        What that costs.
+    voxel_bytes : float
+        Memory that a voxel of a tile takes.
     views : {1, 4, 8}
         Flipped and turned views averaged.
     """
 
     model: TrainedModel
     layout: Layout
-    footprint: Footprint
+    voxel_bytes: float
     views: Literal[1, 4, 8]
 
     @property
     def memory_bytes(self) -> int:
         """Memory of the largest tile."""
-        return int(self.layout.largest_tile * self.footprint.memory_bytes)
+        return int(self.layout.largest_tile * self.voxel_bytes)
 
-    @property
-    def seconds(self) -> float:
-        """Estimated time."""
-        return self.layout.n_read * self.footprint.seconds * self.views
+    def estimate_seconds(self, device: torch.device) -> float:
+        """Time the network on a small tile, and say how long the pass will take."""
+        seconds = measure_time(self.model.network, device)
+        return self.layout.n_read * seconds * self.views
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def plan_prediction(
     return Plan(
         n_tiles=sum(one.layout.n_tiles for one in passes),
         memory_bytes=max(one.memory_bytes for one in passes) + maps,
-        seconds=sum(one.seconds for one in passes),
+        seconds=sum(one.estimate_seconds(device) for one in passes),
         device=str(device),
     )
 
@@ -185,20 +185,20 @@ def plan_passes(
     network = prepared(model.network, device)
     if not isinstance(network, SpatialContinuity):
         ready = TrainedModel(model.card, network)
-        footprint = measure_footprint(network, device)
-        layout = lay_out(volume, ready, settings, region, footprint, device)
-        return (Pass(ready, layout, footprint, settings.augmentation),)
+        memory = measure_memory(network, device)
+        layout = lay_out(volume, ready, settings, region, memory, device)
+        return (Pass(ready, layout, memory, settings.augmentation),)
     views = max(settings.augmentation, network.views)
     last = TrainedModel(model.card, network.refinement)
-    footprint = measure_footprint(last.network, device)
-    layout = lay_out(volume, last, settings, region, footprint, device)
+    memory = measure_memory(last.network, device)
+    layout = lay_out(volume, last, settings, region, memory, device)
     first = TrainedModel(model.card, network.segmentation)
     needed = _needed(layout, network.refinement.context * context_stride(volume, last))
-    cost = measure_footprint(first.network, device)
-    earlier = lay_out(volume, first, settings, region, cost, device, needed)
+    memory_before = measure_memory(first.network, device)
+    earlier = lay_out(volume, first, settings, region, memory_before, device, needed)
     return (
-        Pass(first, earlier, cost, network.views),
-        Pass(last, layout, footprint, views),
+        Pass(first, earlier, memory_before, network.views),
+        Pass(last, layout, memory, views),
     )
 
 
@@ -214,7 +214,7 @@ def lay_out(
     model: TrainedModel,
     settings: InferenceSettings,
     region: Region | None,
-    footprint: Footprint,
+    voxel_bytes: float,
     device: torch.device,
     box: Region | None = None,
 ) -> Layout:
@@ -230,7 +230,7 @@ def lay_out(
         Tiles, or automatic.
     region : Region or None
         Part to predict; everything when None.
-    footprint : Footprint
+    voxel_bytes : float
         Memory of the network per voxel.
     device : torch.device
         Where it will run.
@@ -259,7 +259,7 @@ def lay_out(
     side, batch = settings.tile, settings.batch
     if settings.automatic_tiles:
         budget = _budget(device)
-        capacity = int(budget / footprint.memory_bytes / depth)
+        capacity = int(budget / voxel_bytes / depth)
         most = _BATCH_LIMIT[device.type]
         side, batch = _automatic(grid, network, capacity, most, settings.overlap)
     ys, xs = (

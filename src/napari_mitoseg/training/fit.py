@@ -26,7 +26,12 @@ from napari_mitoseg.training.appearance import precipitate, restyle
 from napari_mitoseg.training.checkpoint import read_checkpoint, write_checkpoint
 from napari_mitoseg.training.geometry import deform
 from napari_mitoseg.training.losses import losses
-from napari_mitoseg.training.patches import TrainingStack, Window, sample_windows
+from napari_mitoseg.training.patches import (
+    TrainingStack,
+    Window,
+    sample_windows,
+    step_chance,
+)
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.targets import make_targets
 from napari_mitoseg.training.validate import measure_iou
@@ -436,12 +441,9 @@ def draw_batch(
     target, known : Tensor, shape (batch, outputs, Z, Y, X)
         Truth, and where it is known; Z is 1 in 2.5D.
     """
-    seed = settings.seed * 1_000_003 + step
-    places = torch.Generator().manual_seed(seed)
-    chance = torch.Generator(device).manual_seed(seed)
+    places, chance = step_chance(settings.seed, step, device)
     depth, size, _ = settings.patch
-    width = math.ceil(size * settings.geometry.margin) + 2
-    window = Window(width, network.context, depth)
+    window = Window(settings.geometry.window(size), network.context, depth)
     shares = settings.foreground, settings.dark
     cut = sample_windows(stacks, window, settings.batch, places, *shares)
     image, labels = deform(*cut, size, settings.geometry, chance)

@@ -48,6 +48,10 @@ class GeometrySettings(Params):
         turned = math.sqrt(2) if self.rotate else 1.0
         return turned * math.sqrt(self.aspect) / self.smallest
 
+    def window(self, size: int) -> int:
+        """Return the side of the window that a patch of some side is made from."""
+        return math.ceil(size * self.margin) + 2
+
 
 NO_GEOMETRY = GeometrySettings(
     smallest=1, largest=1, rotate=False, aspect=1, warp=0, shift_chance=0,

@@ -154,6 +154,30 @@ class Window:
     depth: int = 1
 
 
+def step_chance(
+    seed: int, step: int, device: torch.device
+) -> tuple[torch.Generator, torch.Generator]:
+    """Return the chance of one training step, which no other step changes.
+
+    Parameters
+    ----------
+    seed : int
+        Of the whole training.
+    step : int
+        Number of the step.
+    device : torch.device
+        Where the patches are augmented.
+
+    Returns
+    -------
+    places, chance : torch.Generator
+        For where patches are cut, on the CPU, and for what is done to them.
+    """
+    both = seed * 1_000_003 + step
+    places = torch.Generator().manual_seed(both)
+    return places, torch.Generator(device).manual_seed(both)
+
+
 def sample_windows(
     stacks: Sequence[TrainingStack],
     window: Window,

@@ -1,6 +1,5 @@
 """Patches for the refining network N_sp: coarse masks of N slices, and the image."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from napari_mitoseg.training.patches import (
     context_slices,
     draw_centre,
     reflected,
+    step_chance,
     take,
 )
 from napari_mitoseg.training.settings import FitSettings
@@ -85,11 +85,9 @@ class RefinementBatches:
         target, known : Tensor, shape (batch, outputs, 1, Y, X)
             Soft labels, and where there are any.
         """
-        seed = settings.seed * 1_000_003 + step
-        places = torch.Generator().manual_seed(seed)
-        chance = torch.Generator(device).manual_seed(seed)
+        places, chance = step_chance(settings.seed, step, device)
         size = settings.patch[1]
-        width = math.ceil(size * settings.geometry.margin) + 2
+        width = settings.geometry.window(size)
         cuts = [
             self._cut(network, stacks[0], settings, width, places)
             for _ in range(settings.batch)

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.annotation.encoding import Annotation
 from napari_mitoseg.inference.device import choose_device
-from napari_mitoseg.inference.footprint import Footprint, measure_footprint
+from napari_mitoseg.inference.footprint import measure_time
 from napari_mitoseg.inference.predict import predict_planes
 from napari_mitoseg.inference.settings import InferenceSettings
-from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.spatial_continuity import (
@@ -186,8 +185,8 @@ class SparseRun:
         """Share the time out, less what predicting the stack will take."""
         plan, shape = self._plan, self._data.stack.image.shape
         probe = copy.deepcopy(self._segmentation).eval().to(self._device)
-        cost = measure_footprint(probe, self._device)
-        predicting = cost.seconds * float(np.prod(shape)) * plan.views
+        voxel_seconds = measure_time(probe, self._device)
+        predicting = voxel_seconds * float(np.prod(shape)) * plan.views
         total = 60 * plan.minutes
         refines = self._settings.refine
         training = max(
@@ -197,8 +196,8 @@ class SparseRun:
         held = plan.held_share if self._data.held_out is not None else 0.0
         first = plan.share * training
         if not plan.minutes:
-            first = _guess(plan.first, cost)
-            training = first + _guess(plan.second, cost)
+            first = _guess(plan.first, voxel_seconds)
+            training = first + _guess(plan.second, voxel_seconds)
         self._schedule = Schedule(
             {
                 HELD: held * first,
@@ -267,15 +266,12 @@ class SparseRun:
         self, job: Job[Answer], part: str, start: float = 0.0, stop: float = 1.0
     ) -> Job[Answer]:
         """Run a job as one part of the whole, or as a share of that part."""
-        with closing(job):
-            while True:
-                try:
-                    progress = next(job)
-                except StopIteration as end:
-                    answer: Answer = end.value
-                    return answer
-                share = start + (stop - start) * progress.fraction
-                yield self._report(progress, part, share)
+
+        def report(progress: Progress) -> SparseProgress:
+            share = start + (stop - start) * progress.fraction
+            return self._report(progress, part, share)
+
+        return relayed(job, report)
 
     def _report(self, progress: Progress, part: str, share: float) -> SparseProgress:
         report = SparseProgress(
@@ -486,8 +482,8 @@ def _image_planes(network: Network, data: SparseData, z: int) -> torch.Tensor:
     return stack.image[seen]
 
 
-def _guess(settings: FitSettings, cost: Footprint) -> float:
+def _guess(settings: FitSettings, voxel_seconds: float) -> float:
     """Guess the seconds of a fit that counts steps."""
     depth, height, width = settings.patch
     voxels = settings.batch * depth * height * width
-    return settings.steps * voxels * cost.seconds * PACE
+    return settings.steps * voxels * voxel_seconds * PACE
