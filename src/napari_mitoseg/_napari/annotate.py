@@ -94,9 +94,11 @@ class AnnotateWidget(StackPanel):
         self.train_button = QPushButton(TRAIN)
         self.continue_check = QCheckBox("Continue the training that was interrupted")
         self.finder = JobRunner(self)
+        self.warmer = JobRunner(self)
         self._fill()
         self._connect()
         self._on_image()
+        self.warmer.start(annotation_tasks.warm_up)
 
     @property
     def problem(self) -> str:
@@ -383,7 +385,7 @@ class AnnotateWidget(StackPanel):
 
     def _on_step(self, _event: Any = None) -> None:
         if self.annotation is not None:
-            self._refresh()
+            self._show_slice(self.annotation)
 
     def _on_proposed(self) -> None:
         """Note the proposals, for them to be there when the annotation is resumed."""
@@ -487,7 +489,6 @@ class AnnotateWidget(StackPanel):
     def _refresh(self) -> None:
         """Bring strip, buttons and hint up to date."""
         annotation, busy = self.annotation, self.is_busy
-        self._show_strip()
         begun, usable = annotation is not None, not self.image.problem
         stack = usable and self.image.volume().shape[0] > 1
         self.files.set_state(usable=stack and not busy, begun=begun)
@@ -496,8 +497,7 @@ class AnnotateWidget(StackPanel):
         for shown in (self.strip, self.legend):
             shown.setVisible(begun)
         if annotation is not None:
-            self._watched.z = annotation.current
-            self.paint.show_complete(complete=annotation.current in annotation.complete)
+            self._show_slice(annotation)
         problem = self.training_problem
         self.hint("" if busy else problem)
         self.continue_check.setVisible(begun and not busy and self._can_continue())
@@ -517,18 +517,18 @@ class AnnotateWidget(StackPanel):
         short = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
         return f"{TRAIN} (replaces {short!r})"
 
-    def _show_strip(self) -> None:
-        annotation = self.annotation
-        state = StripState()
-        if annotation is not None:
-            state = StripState(
-                n_slices=annotation.n_slices,
-                current=annotation.current,
-                proposed=self.proposals.proposed,
-                painted=annotation.labelled,
-                complete=annotation.complete,
-                doubt=self.proposals.doubt,
-            )
+    def _show_slice(self, annotation: AnnotationLayer) -> None:
+        """Bring up to date what depends on the slice on screen."""
+        self._watched.z = annotation.current
+        self.paint.show_complete(complete=annotation.current in annotation.complete)
+        state = StripState(
+            n_slices=annotation.n_slices,
+            current=annotation.current,
+            proposed=self.proposals.proposed,
+            painted=annotation.labelled,
+            complete=annotation.complete,
+            doubt=self.proposals.doubt,
+        )
         self.strip.show_state(state)
         self.legend.set_doubt(shown=bool(state.doubt))
 
