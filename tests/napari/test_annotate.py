@@ -448,7 +448,7 @@ def test_removed_annotation_can_be_resumed(
     before = begun.labels.copy()
     viewer.layers.remove(begun.layer)
     qtbot.waitUntil(annotator.files.resume.isEnabled)
-    (action,) = annotator.files.resume.menu().actions()
+    action = annotator.files.resume.menu().actions()[0]
     assert "stack: " in action.text()
     assert "1 slice painted (2)" in action.text()
     assert "Resume" in annotator.training_problem
@@ -459,6 +459,34 @@ def test_removed_annotation_can_be_resumed(
     assert annotator.annotation.complete == {2}
     assert annotator.proposals.proposed == (0, 2, 4)
     assert not annotator.files.resume.isEnabled()
+
+
+def test_earlier_annotation_can_be_moved_to_the_bin(
+    annotator: AnnotateWidget,
+    viewer: ViewerModel,
+    begun: AnnotationLayer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    qtbot: Any,
+) -> None:
+    """What is in the bin is no longer offered, and can be taken out of it again."""
+    complete(annotator, 2)
+    before, path = begun.labels.copy(), begun.recorder.journal.path
+    viewer.layers.remove(begun.layer)
+    qtbot.waitUntil(annotator.files.resume.isEnabled)
+    binned = tmp_path / "bin" / path.name
+    binned.parent.mkdir()
+
+    def to_bin(given: str) -> bool:
+        Path(given).rename(binned)
+        return True
+
+    monkeypatch.setattr("napari_mitoseg._napari.annotate.QFile.moveToTrash", to_bin)
+    bin_menu = annotator.files.resume.menu().actions()[-1].menu()
+    bin_menu.actions()[0].trigger()
+    qtbot.waitUntil(lambda: not annotator.files.resume.isEnabled())
+    assert not path.exists()
+    np.testing.assert_array_equal(read_journal(binned).labels(), before)
 
 
 def test_annotation_of_another_image_is_not_offered(

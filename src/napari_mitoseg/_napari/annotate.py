@@ -11,7 +11,7 @@ import numpy as np
 from napari.layers import Image
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QFile, Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
@@ -135,6 +135,13 @@ class AnnotateWidget(StackPanel):
     def resume(self, path: Path) -> None:
         """Go on with an annotation of the chosen image from its journal."""
         self._open(annotation_tasks.resume, path)
+
+    def discard(self, path: Path) -> None:
+        """Move the journal of an earlier annotation to the bin of the desktop."""
+        if not move_to_bin(path):
+            msg = f"{path} could not be moved to the bin. Delete it by hand."
+            self.fail(WriteError(msg))
+        self._show_annotation()
 
     def load(self, path: Path) -> None:
         """Annotate the chosen image, beginning with what a file holds."""
@@ -288,6 +295,7 @@ class AnnotateWidget(StackPanel):
         self.image.changed.connect(self._on_image)
         self.files.beginning.connect(self.begin)
         self.files.resuming.connect(self.resume)
+        self.files.discarding.connect(self.discard)
         self.files.loading.connect(self.load)
         self.files.saving.connect(self.save)
         self.proposals.changed.connect(self._on_proposed)
@@ -540,6 +548,12 @@ def _ignoring_layer(action: Callable[[], None]) -> Callable[[Any], None]:
         action()
 
     return press
+
+
+def move_to_bin(path: Path) -> bool:
+    """Move a file to the bin of the desktop, and say whether that worked."""
+    moved = QFile.moveToTrash(str(path))
+    return bool(moved[0] if isinstance(moved, tuple) else moved)  # PyQt says where to
 
 
 def _slices(n: int) -> str:
