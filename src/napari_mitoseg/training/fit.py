@@ -302,7 +302,8 @@ class _Run:
             torch.bfloat16,
             enabled=_is_half(self.settings, self.device),
         ):
-            logits = self.network(image)
+            height, width = target.shape[-2:]
+            logits = self.network.forward_middle(image, (height, width))
         loss = self.loss(logits.float().view_as(target), target, known)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * _rate(
