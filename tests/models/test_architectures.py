@@ -89,6 +89,19 @@ def test_same_input_same_output_and_batch_items_do_not_mix(network: Network) -> 
     torch.testing.assert_close(once[1:], alone, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (4, 2)])
+def test_the_middle_of_patches_is_what_forward_says_of_it(
+    network: Network, size: tuple[int, int]
+) -> None:
+    """Pixel n // 2 is the middle one, as in patches that training cuts."""
+    image = image_for(network, (1, 32 // network.divisor[1], 32 // network.divisor[2]))
+    with torch.inference_mode():
+        whole, middle = network(image), network.forward_middle(image, size)
+    y, x = (16 - n // 2 for n in size)
+    expected = whole[..., y : y + size[0], x : x + size[1]]
+    torch.testing.assert_close(middle, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_saved_and_loaded_network_is_equal(network: Network, tmp_path: Path) -> None:
     name = next(n for n, kind in architectures.items() if type(network) is kind)
     card = ModelCard(name="copy", architecture=name, spacing=(40, 8, 8))

@@ -89,6 +89,10 @@ class PatchCNN(Network):
         self.fourth = nn.Conv2d(many, many, 4, dilation=_POOL)
         self.connected = nn.Conv2d(many, len(self.outputs), 1)
         self.activation = nn.ReLU()
+        for conv in (self.first, self.second, self.third, self.fourth):
+            # Without normalisation, torch's own start lets the signal fade.
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            nn.init.zeros_(conv.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits of the middle slice, ``(B, len(outputs), Y, X)``."""

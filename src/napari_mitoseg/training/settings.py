@@ -4,7 +4,7 @@ from typing import Literal
 
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.training.appearance import NO_APPEARANCE, AppearanceSettings
-from napari_mitoseg.training.geometry import GeometrySettings
+from napari_mitoseg.training.geometry import NO_GEOMETRY, GeometrySettings
 from napari_mitoseg.volume import Shape
 
 
@@ -90,3 +90,56 @@ def paper_presets() -> tuple[FitSettings, FitSettings]:
         validate_every=1000,
     )
     return first, first.model_copy(update={"steps": 10_000, "patch": (36, 320, 320)})
+
+
+def fusion_fcn_preset() -> FitSettings:
+    """Return the training of the fusion FCN.
+
+    Returns
+    -------
+    FitSettings
+        Patches of 512×512 from everywhere, flipped and turned, four a step; 20 000
+        steps, where the text has 20 000 training samples and no number of steps.
+
+    References
+    ----------
+    .. [1] Fusion fully convolution network for mitochondria segmentation in ATUM-SEM
+       stacks, section 2.2.2.
+    """
+    return FitSettings(
+        steps=20_000,
+        patch=(1, 512, 512),
+        batch=4,
+        foreground=0,
+        dark=0,
+        geometry=NO_GEOMETRY,
+        appearance=NO_APPEARANCE,
+        validate_every=1000,
+    )
+
+
+def patch_cnn_preset() -> FitSettings:
+    """Return the training of the patch CNN, to be used with `blocks.draw_blocks`.
+
+    Returns
+    -------
+    FitSettings
+        Blocks of 32×32, half of them of mitochondria, 256 a step; no change of
+        appearance.  The text gives no number of steps.
+
+    References
+    ----------
+    .. [1] Oztel, Yolcu, Ersoy, White, Bunyak (2017), Mitochondria segmentation in
+       electron microscopy volumes using deep convolutional neural network,
+       doi:10.1109/BIBM.2017.8217827.
+    """
+    return FitSettings(
+        steps=20_000,
+        patch=(1, 32, 32),
+        batch=256,
+        foreground=0.5,
+        dark=0,
+        geometry=NO_GEOMETRY,
+        appearance=NO_APPEARANCE,
+        validate_every=1000,
+    )
