@@ -22,9 +22,7 @@ from napari_mitoseg.inference.device import is_out_of_memory
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
-from napari_mitoseg.training.appearance import precipitate, restyle
 from napari_mitoseg.training.checkpoint import read_checkpoint, write_checkpoint
-from napari_mitoseg.training.geometry import deform
 from napari_mitoseg.training.losses import losses
 from napari_mitoseg.training.patches import (
     TrainingStack,
@@ -443,13 +441,11 @@ def draw_batch(
     """
     places, chance = step_chance(settings.seed, step, device)
     depth, size, _ = settings.patch
-    window = Window(settings.geometry.window(size), network.context, depth)
+    chain = settings.chain
+    window = Window(chain.window(size), network.context, depth)
     shares = settings.foreground, settings.dark
     cut = sample_windows(stacks, window, settings.batch, places, *shares)
-    image, labels = deform(*cut, size, settings.geometry, chance)
-    masses = settings.appearance.precipitate
-    image, labels = precipitate(image, labels, masses, chance)
-    image = restyle(image, labels, settings.appearance, chance)
+    image, labels = chain(*cut, size, chance)
     target, known = make_targets(labels, network.outputs)
     if network.dimensions == 3:
         return image[:, None], target, known
