@@ -64,6 +64,12 @@ class FitSettings(Params):
     keep: Literal["best", "last"] = param(
         "best", description="Weights to keep: best on the validation stacks, or last."
     )
+    patience: int = param(
+        0,
+        ge=0,
+        description="Validations without a better score after which training ends; "
+        "0: never.",
+    )
     precision: Literal["auto", "float32", "bfloat16"] = param(
         "auto", description="Arithmetic; auto is bfloat16 on CUDA, else float32."
     )
