@@ -10,12 +10,12 @@ from torch import Tensor
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.architectures import Network, PatchCNN
 from napari_mitoseg.models.zoo import ModelCard
-from napari_mitoseg.training.appearance import NO_APPEARANCE
-from napari_mitoseg.training.blocks import draw_blocks
-from napari_mitoseg.training.draws import draw_for
+from napari_mitoseg.training.augmentations import AugmentationChain, Rescale
+from napari_mitoseg.training.blocks import draw_blocks, for_blocks
 from napari_mitoseg.training.fit import fit
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
 from napari_mitoseg.training.settings import FitSettings, patch_cnn_preset
+from napari_mitoseg.training.trainers import trainer_for
 
 DEPTH, HEIGHT, WIDTH = 4, 80, 100
 CPU = torch.device("cpu")
@@ -168,9 +168,34 @@ def test_stacks_are_drawn_from_by_weight(labels: Tensor) -> None:
     assert image.min() >= 0
 
 
-def test_other_architectures_draw_patches() -> None:
-    assert draw_for("patch-cnn") is draw_blocks
-    assert draw_for("fusion-fcn").__name__ == "draw_batch"
+def test_augmented_blocks_have_the_class_of_their_centre(labels: Tensor) -> None:
+    """The image is the mask, so the two must agree wherever pixels come from."""
+    stack = TrainingStack((labels > 0).float(), labels)
+    chain = AugmentationChain([Rescale(probability=1.0, smallest=0.5, largest=2.0)])
+    image, target, known = draw(stack, augmentations=chain)
+    assert image.shape == (64, 3, 32, 32)
+    assert known.all()
+    centre = image[:, 1, 16, 16]
+    sure = (centre < 0.01) | (centre > 0.99)
+    assert sure.float().mean() > 0.7
+    assert torch.equal(target.flatten()[sure], centre[sure].round())
+
+
+def test_training_finds_the_blocks() -> None:
+    trainer = trainer_for("patch-cnn")
+    assert (trainer.draw, trainer.adapt) == (draw_blocks, for_blocks)
+    assert trainer_for("fusion-fcn").draw is not draw_blocks
+
+
+def test_settings_of_patches_become_those_of_blocks() -> None:
+    """8 · 192² pixels are 294 912; 256 blocks are worth 10 240: 28.8 times fewer."""
+    given = FitSettings(limit="minutes", batch=8, validate_every=10, seed=3)
+    blocks = for_blocks(given)
+    assert (blocks.patch, blocks.batch, blocks.foreground) == ((1, 32, 32), 256, 0.5)
+    assert (blocks.validate_every, blocks.seed) == (288, 3)
+    few = for_blocks(given.model_copy(update={"limit": "steps", "steps": 400}))
+    assert few.validate_every == 20
+    assert for_blocks(given.model_copy(update={"batch": 100})).batch == 512
 
 
 def test_it_learns_from_blocks(tmp_path: Path) -> None:
@@ -185,7 +210,7 @@ def test_it_learns_from_blocks(tmp_path: Path) -> None:
     stack = prepare_stack(image, labels, spacing, spacing)
     settings = FitSettings(
         steps=60, patch=(1, 32, 32), batch=64, learning_rate=0.005, averaging=0.9,
-        appearance=NO_APPEARANCE, validate_every=60,
+        augmentations=AugmentationChain(), validate_every=60,
     )  # fmt: skip
     card = ModelCard(name="test", architecture="patch-cnn", spacing=spacing)
     result = drain(

@@ -1,5 +1,6 @@
 """Batches of single blocks, balanced between the classes by rotated mitochondria."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,12 +8,19 @@ from torch import Tensor
 
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.patch_cnn import BLOCK, CENTRE
-from napari_mitoseg.training.appearance import restyle
-from napari_mitoseg.training.patches import TrainingStack, step_chance
+from napari_mitoseg.training.patches import TrainingStack, Window, step_chance
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.targets import make_targets
 
 Batch = tuple[Tensor, Tensor, Tensor]
+
+BLOCKS_PER_PATCH, MOST_BLOCKS = 32, 512
+N_LOOKS = 20
+"""Validations in a training of a number of steps."""
+
+PIXELS_PER_BLOCK = 40
+"""Pixels of a whole image that take the arithmetic of one block: 5.8 over 0.145 million
+multiplications."""
 
 
 def draw_blocks(
@@ -31,8 +39,8 @@ def draw_blocks(
     stacks : sequence of TrainingStack
         On the device; chosen by weight.
     settings : FitSettings
-        Batch, share of mitochondria (`foreground`), appearance and seed.  Blocks are
-        always 32×32, whatever the patch, and are turned, not deformed.
+        Batch, share of mitochondria (`foreground`), augmentations and seed.  Blocks
+        are always 32×32, whatever the patch.
     step : int
         Number of the step: with the seed it decides all chance.
     device : torch.device
@@ -51,7 +59,8 @@ def draw_blocks(
     that of its centre pixel, and blocks of mitochondria, which are few, are repeated
     rotated.  The text does not say by which angles: here quarter turns, about the
     centre pixel, which stays in its place.  From step to step the grid of blocks is
-    moved at random, so that every pixel is a centre at some time.
+    moved at random, so that every pixel is a centre at some time.  Augmentations come
+    on top; the class is then that of the pixel they bring to the centre.
 
     References
     ----------
@@ -65,32 +74,62 @@ def draw_blocks(
         weights, settings.batch, replacement=True, generator=places
     )
     counts = chosen.bincount(minlength=len(stacks)).tolist()
+    chain = settings.chain
+    window = Window(chain.window(BLOCK), network.context)
     windows = [
-        _draw(stack, count, network.context, settings.foreground, places)
+        _draw(stack, count, window, settings.foreground, places)
         for stack, count in zip(stacks, counts, strict=True)
         if count
     ]
     image, labels = (torch.cat(part) for part in zip(*windows, strict=True))
-    image = restyle(image, labels, settings.appearance, chance)
+    image, labels = chain(image, labels, BLOCK, chance)
     target, known = make_targets(labels, network.outputs)
     middle = (..., slice(CENTRE, CENTRE + 1), slice(CENTRE, CENTRE + 1))
     image = image.contiguous(memory_format=torch.channels_last)
     return image, target[middle], known[middle]
 
 
+def for_blocks(settings: FitSettings) -> FitSettings:
+    """Return settings for blocks that take about the time of those for patches.
+
+    Parameters
+    ----------
+    settings : FitSettings
+        For patches of a network that is run over them.
+
+    Returns
+    -------
+    FitSettings
+        Blocks of 32×32, 32 in the place of each patch, half of them mitochondria.  A
+        step is then shorter, and validations are farther apart by as much.
+    """
+    batch = min(MOST_BLOCKS, BLOCKS_PER_PATCH * settings.batch)
+    ratio = settings.batch * math.prod(settings.patch) / (batch * PIXELS_PER_BLOCK)
+    every = max(1, round(settings.validate_every * ratio))
+    if settings.limit == "steps":
+        every = min(every, max(settings.validate_every, settings.steps // N_LOOKS))
+    changes = {
+        "patch": (1, BLOCK, BLOCK),
+        "batch": batch,
+        "foreground": 0.5,
+        "validate_every": every,
+    }
+    return settings.model_copy(update=changes)
+
+
 def _draw(
     stack: TrainingStack,
     count: int,
-    context: int,
+    window: Window,
     foreground: float,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Draw blocks of one stack, and their labels."""
+    """Draw windows around centres of blocks in one stack, and their labels."""
     centres, n_mitochondria = _centres(stack, count, foreground, generator)
-    image, labels = _cut(stack, centres.to(stack.image.device), context)
+    image, labels = _cut(stack, centres.to(stack.image.device), window)
     turns = torch.randint(4, (count,), generator=generator)
     turns[n_mitochondria:] = 0
-    return _turned(image, turns), _turned(labels, turns)
+    return _turned(image, turns, window.size), _turned(labels, turns, window.size)
 
 
 def _centres(
@@ -139,12 +178,16 @@ def _some(places: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return places[torch.randint(len(places), (count,), generator=generator)]
 
 
-def _cut(stack: TrainingStack, centres: Tensor, context: int) -> tuple[Tensor, Tensor]:
-    """Cut windows of 33 pixels around centres out of image and labels."""
+def _cut(
+    stack: TrainingStack, centres: Tensor, window: Window
+) -> tuple[Tensor, Tensor]:
+    """Cut windows of an odd side around centres out of image and labels."""
     depth, height, width = stack.image.shape
-    around = torch.arange(-CENTRE, CENTRE + 1, device=centres.device)
+    half = window.size // 2
+    around = torch.arange(-half, half + 1, device=centres.device)
     z, y, x = centres[:, :1], centres[:, 1:2] + around, centres[:, 2:] + around
-    steps = [round(k * stack.z_step) for k in range(-context, context + 1)]
+    context = range(-window.context, window.context + 1)
+    steps = [round(k * stack.z_step) for k in context]
     seen = (z + torch.tensor(steps, device=centres.device)).clamp(0, depth - 1)
     rows, columns = _reflected(y, height), _reflected(x, width)
     image, labels = (
@@ -161,11 +204,11 @@ def _reflected(positions: Tensor, size: int) -> Tensor:
     return torch.minimum(folded, period - folded)
 
 
-def _turned(windows: Tensor, turns: Tensor) -> Tensor:
-    """Turn windows about their centre pixel, then leave out the last row and column."""
-    result = windows[..., :BLOCK, :BLOCK].clone()
+def _turned(windows: Tensor, turns: Tensor, size: int) -> Tensor:
+    """Turn windows about their centre pixel, then cut them down to a size."""
+    result = windows[..., :size, :size].clone()
     for n in (1, 2, 3):
         chosen = (turns == n).to(windows.device)
         turned = windows[chosen].rot90(n, (-2, -1))
-        result[chosen] = turned[..., :BLOCK, :BLOCK]
+        result[chosen] = turned[..., :size, :size]
     return result
