@@ -125,9 +125,9 @@ class FusionFCN(Network):
     the whole.  Of the three halvings that make an eighth the text gives two to residual
     blocks; the third is that of the max pooling (3×3), so the first convolution keeps
     the full size and is what the skip connection conserves: it is concatenated to the
-    raised features, and a 3×3 convolution to 64 channels follows.  Each of three times
-    an inception module (to 256, 128, 64 channels) and a deconvolution (4×4, stride 2)
-    doubles the size.  One logit stands for the softmax of two classes.
+    raised features, and a 3×3 convolution to 64 channels follows.  Three times an
+    inception module (to 256, 128 and 64 channels) and a deconvolution (4×4, stride 2)
+    double the size.  One logit stands for the softmax of two classes.
 
     Weights start at random; the paper starts from ImageNet.  With the defaults:
     30.4 million parameters.

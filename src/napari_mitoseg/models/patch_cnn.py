@@ -50,14 +50,13 @@ class PatchCNN(Network):
 
     Notes
     -----
-    From the text [1]_: the layers, their sizes, their order of kinds, the blocks.  Left
-    open, and chosen here: convolutions are not padded, so that the answer to a block
-    depends on its 32×32 pixels alone and running whole images equals the sliding
-    window.  Poolings are maxima of 2×2; the only strides with which four such
-    convolutions, a pooling behind each of the first three, then end in one position
-    are 2, 1, 1: the sides are 32, 28, 14, 10, 9, 5, 4, 1.  ReLU follows each
-    convolution; one logit stands for the softmax of two classes.  The centre of a block
-    is its pixel (16, 16), counted from 0.
+    From the text [1]_: the number of layers of each kind, their filters, the blocks.
+    Left open, and chosen here: convolutions are not padded, so that the answer to a
+    block depends on its 32×32 pixels alone and running whole images equals the sliding
+    window.  Poolings are maxima over 2×2 behind the first three convolutions; then a
+    block comes down to one position only with the strides 2, 1, 1: the sides are 32,
+    28, 14, 10, 9, 5, 4, 1.  ReLU follows each convolution; one logit stands for the
+    softmax of two classes.  The centre of a block is pixel (16, 16), counted from 0.
 
     Over a whole image the first pooling takes every position instead of every second,
     and what follows is dilated by 2 (*à trous*): each pixel gets its own block's
@@ -92,7 +91,6 @@ class PatchCNN(Network):
         for conv in (self.first, self.second, self.third, self.fourth):
             # Without normalisation, torch's own start lets the signal fade.
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-            nn.init.zeros_(conv.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits of the middle slice, ``(B, len(outputs), Y, X)``."""
