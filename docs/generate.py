@@ -22,6 +22,8 @@ from napari_mitoseg.models.architectures import Network, architectures
 from napari_mitoseg.models.zoo import EMBEDDED, ModelCard, read_card
 from napari_mitoseg.params import Params, unit_of
 from napari_mitoseg.steps import NamedStep
+from napari_mitoseg.training.augmentations import augmentations
+from napari_mitoseg.training.dense_settings import DenseSettings
 
 FOLDER = Path(__file__).parent / "reference"
 SOURCE = "<!-- Written by docs/generate.py from the code; change it there. -->"
@@ -49,6 +51,19 @@ def pages() -> dict[str, str]:
             "Inference settings",
             "How a network is applied; the `inference` part of a recipe.",
             [table(InferenceSettings)],
+        ),
+        "augmentations.md": steps_page(
+            "Augmentations",
+            "How patches are varied while a network is trained. `train --augmentation` "
+            "chooses one of some chains of them; from Python any chain can be given, "
+            '`FitSettings(augmentations=[{"step": "rotation"}, ...])`. Without one, '
+            "`deformation` and `appearance` are made.",
+            dict(augmentations.items()),
+        ),
+        "training.md": page(
+            "Training on dense labels",
+            "What `napari-mitoseg train` and the Train widget can be told.",
+            [table(DenseSettings)],
         ),
         "command-line.md": command_line_page(),
     }

@@ -142,6 +142,29 @@ def voxels_in(cubic_um: float, spacing: Spacing) -> float:
     return float(cubic_um * 1e9 / np.prod(spacing))
 
 
+def pixels_in(square_um: float, spacing: Spacing) -> float:
+    """Convert an area within a slice in µm² to a number of pixels.
+
+    Parameters
+    ----------
+    square_um : float
+        Area in µm².
+    spacing : tuple of float
+        Distance between voxel centres in nm, ZYX.
+
+    Returns
+    -------
+    float
+        Number of pixels, not rounded.
+
+    Examples
+    --------
+    >>> pixels_in(1.0, (400.0, 100.0, 50.0))
+    200.0
+    """
+    return float(square_um * 1e6 / np.prod(spacing[1:]))
+
+
 class LazyArray(Protocol):
     """What a volume needs of its data: numpy, memmap, zarr and dask all have it."""
 

@@ -16,6 +16,8 @@ from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
 SMALL = {
     "fast": {"widths": [4, 6, 8]},
     "unet2d": {"width": 4, "levels": 2},
+    "fusion-fcn": {"width": 4, "window": 96},
+    "patch-cnn": {"width": 4},
     "resunet-r": {"widths": [3, 4, 5]},
     "resunet-h": {"widths": [3, 4, 5]},
     "spatial-continuity": {
@@ -85,6 +87,19 @@ def test_same_input_same_output_and_batch_items_do_not_mix(network: Network) -> 
         once, twice, alone = network(image), network(image), network(image[1:])
     torch.testing.assert_close(once, twice, rtol=0, atol=0)
     torch.testing.assert_close(once[1:], alone, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 2)])
+def test_the_middle_of_patches_is_what_forward_says_of_it(
+    network: Network, size: tuple[int, int]
+) -> None:
+    """Pixel n // 2 is the middle one, as in patches that training cuts."""
+    image = image_for(network, (1, 32 // network.divisor[1], 32 // network.divisor[2]))
+    with torch.inference_mode():
+        whole, middle = network(image), network.forward_middle(image, size)
+    y, x = (16 - n // 2 for n in size)
+    expected = whole[..., y : y + size[0], x : x + size[1]]
+    torch.testing.assert_close(middle, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_saved_and_loaded_network_is_equal(network: Network, tmp_path: Path) -> None:
@@ -157,8 +172,20 @@ def average_instead_of_maximum(
     """A maximum hides all inputs but one: the test of the halo averages instead."""
     if "halo" in request.node.name:
         average = torch.nn.functional.avg_pool2d
-        monkeypatch.setattr("napari_mitoseg.models.fast.max_pool2d", average)
-        monkeypatch.setattr("napari_mitoseg.models.unet2d.max_pool2d", average)
+        for module in ("fast", "unet2d", "dilated_resnet", "fusion_fcn"):
+            monkeypatch.setattr(f"napari_mitoseg.models.{module}.max_pool2d", average)
+        monkeypatch.setattr(
+            "napari_mitoseg.models.patch_cnn.max_pool2d", average_of_four
+        )
+
+
+def average_of_four(
+    features: Tensor, size: int, stride: int, dilation: int = 1
+) -> Tensor:
+    """Average pooling of 2×2 with holes, which torch lacks."""
+    assert (size, stride) == (2, 1)
+    rows = features[..., dilation:, :] + features[..., :-dilation, :]
+    return (rows[..., dilation:] + rows[..., :-dilation]) / 4
 
 
 def test_context_is_the_halo_along_z_in_two_dimensions(network: Network) -> None:

@@ -46,6 +46,8 @@ def stack() -> TrainingStack:
 
 SMALL: dict[str, dict[str, Any]] = {
     "unet2d": {"width": 4, "levels": 2},
+    "fusion-fcn": {"width": 8, "window": 96},
+    "patch-cnn": {"width": 8},
     "spatial-continuity": {
         "segmentation": {"architecture": "fast", "config": {"widths": [8, 12]}},
         "refinement": {

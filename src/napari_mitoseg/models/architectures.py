@@ -2,13 +2,17 @@
 
 from napari_mitoseg.models.base import Network, architectures
 from napari_mitoseg.models.fast import Fast
+from napari_mitoseg.models.fusion_fcn import FusionFCN
+from napari_mitoseg.models.patch_cnn import PatchCNN
 from napari_mitoseg.models.resunet import ResUNetH, ResUNetR
 from napari_mitoseg.models.spatial_continuity import SpatialContinuity
 from napari_mitoseg.models.unet2d import UNet2d
 
 __all__ = [
     "Fast",
+    "FusionFCN",
     "Network",
+    "PatchCNN",
     "ResUNetH",
     "ResUNetR",
     "SpatialContinuity",

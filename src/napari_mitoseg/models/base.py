@@ -106,5 +106,26 @@ class Network(nn.Module):
         """Return logits for a normalised image; see the class for shapes."""
         raise NotImplementedError
 
+    def forward_middle(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return logits of the middle of patches, as training asks for them.
+
+        Parameters
+        ----------
+        image : Tensor
+            As for `forward`.
+        size : tuple of int
+            Pixels wanted along y and x; pixel ``n // 2`` of the patch is the middle.
+
+        Returns
+        -------
+        Tensor
+            As from `forward`, but for its size along y and x.
+        """
+        logits: Tensor = self(image)
+        for axis, wanted in zip((-2, -1), size, strict=True):
+            start = logits.shape[axis] // 2 - wanted // 2
+            logits = logits.narrow(axis, start, wanted)
+        return logits
+
 
 architectures: Registry[type[Network]] = Registry("architecture")

@@ -10,7 +10,9 @@ from napari_mitoseg.postprocessing.chain import (
 from napari_mitoseg.postprocessing.components import ConnectedComponents
 from napari_mitoseg.postprocessing.fill_holes import FillHoles
 from napari_mitoseg.postprocessing.median_z import MedianZ
+from napari_mitoseg.postprocessing.refine_boundary import RefineBoundary
 from napari_mitoseg.postprocessing.remove_small import RemoveSmall
+from napari_mitoseg.postprocessing.remove_small_2d import RemoveSmallInSlices
 from napari_mitoseg.postprocessing.seed_map import SeedMap
 from napari_mitoseg.postprocessing.spatial_continuity import SpatialContinuityRefinement
 from napari_mitoseg.postprocessing.state import Kind, State
@@ -27,7 +29,9 @@ __all__ = [
     "FillHoles",
     "Kind",
     "MedianZ",
+    "RefineBoundary",
     "RemoveSmall",
+    "RemoveSmallInSlices",
     "SeedMap",
     "SeededWatershed",
     "Segmentation",

@@ -1,0 +1,33 @@
+"""The recipes of published systems that the documentation offers."""
+
+from pathlib import Path
+
+import pytest
+
+from napari_mitoseg.models.architectures import architectures
+from napari_mitoseg.recipe import Recipe
+
+FOLDER = Path(__file__).parent.parent / "docs" / "recipes"
+RECIPES = sorted(FOLDER.glob("*.json"))
+
+
+def test_there_are_recipes() -> None:
+    assert {"fusion-fcn", "patch-cnn"} <= {path.stem for path in RECIPES}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_loads_and_names_its_network(path: Path) -> None:
+    recipe = Recipe.load(path)
+    assert recipe.model in architectures
+    assert recipe.model_dump(mode="json")["version"] == 1
+
+
+def test_the_patch_cnn_is_followed_by_what_its_authors_do() -> None:
+    steps = Recipe.load(FOLDER / "patch-cnn.json").postprocessing.steps
+    assert [step.name for step in steps] == [
+        "threshold",
+        "remove-small-2d",
+        "refine-boundary",
+        "median-z",
+        "connected-components",
+    ]
