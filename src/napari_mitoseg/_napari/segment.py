@@ -404,11 +404,12 @@ class SegmentWidget(StackPanel):
             self.say(self._summary(kind))
 
     def _summary(self, kind: str) -> str:
-        labels = self.shown[kind].result.segmentation.labels
-        n = int(labels.max(initial=0))
+        result = self.shown[kind].result
+        n = int(result.segmentation.labels.max(initial=0))
         found = f"{n} mitochondri{'on' if n == 1 else 'a'}"
         where = "in this slice" if kind == PREVIEW else "found"
-        return f"{found} {where}. Post-processing can be changed without a new run."
+        hint = "Post-processing can be changed without a new run."
+        return " ".join([f"{found} {where}.", *result.notes, hint])
 
     def _on_saved(self, path: Path) -> None:
         self.say(f"Saved {path}.")

@@ -193,9 +193,14 @@ def rechain(
     list of Result
         The same maps with other labels.
     """
+    from napari_mitoseg.pipeline import segment_again  # noqa: PLC0415
+
     updated = []
     for result, cache in zip(results, caches, strict=True):
-        segmentation: Segmentation = yield from chain.run(result.maps, cache)
+        again = chain.run(result.maps, cache)
+        if result.basis is not None:
+            again = segment_again(result.basis, chain, cache)
+        segmentation: Segmentation = yield from again
         recipe = result.recipe.model_copy(update={"postprocessing": chain})
         paintable = _paintable(segmentation)
         updated.append(replace(result, segmentation=paintable, recipe=recipe))

@@ -1,7 +1,7 @@
 """The chain of steps from probability maps to instances."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, cast
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError, ShapeError
-from napari_mitoseg.jobs import Job, Progress, relayed
-from napari_mitoseg.labelling import Labels, Mask, iter_slabs, look_up
+from napari_mitoseg.jobs import Job, Progress, as_part, relayed
+from napari_mitoseg.labelling import Labels, consecutive
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.postprocessing.cache import ChainCache
 from napari_mitoseg.postprocessing.components import ConnectedComponents
@@ -163,7 +163,7 @@ class Chain(StepSequence):
                 # What the last step made belongs to the caller, to paint in.
                 kept = cache if n < len(todo) else None
                 job = _after(step, state, kept)
-                state = yield from relayed(job, partial(_as_part, n - 1, len(todo)))
+                state = yield from relayed(job, partial(as_part, n - 1, len(todo)))
             yield Progress(n, len(todo), step.title)
         return _result(state)
 
@@ -205,12 +205,6 @@ def _check_image(
             "of the image that the maps were predicted from."
         )
         raise ShapeError(msg)
-
-
-def _as_part(n_before: int, n_steps: int, progress: Progress) -> Progress:
-    """Turn a report of one step into one of the whole chain."""
-    done = n_before * progress.total + progress.done
-    return replace(progress, done=done, total=n_steps * progress.total)
 
 
 def _check(order: StepTypes) -> None:
@@ -276,26 +270,9 @@ def _result(state: State) -> Segmentation:
     return Segmentation(
         semantic.view(np.uint8),
         boundary.view(np.uint8),
-        _consecutive(state.labelled()),
+        consecutive(state.labelled()),
         state.spacing,
     )
-
-
-def _consecutive(labels: Labels) -> Labels:
-    """Close gaps in the numbers, keeping their order."""
-    occurs = _occurring(labels)
-    table = np.cumsum(occurs) - 1
-    return labels if occurs.all() else look_up(table, labels)
-
-
-def _occurring(labels: Labels) -> Mask:
-    """Say of each number above 0 whether it occurs; 0 counts as occurring."""
-    occurs = np.zeros(int(labels.max(initial=0)) + 1, bool)
-    for slab in iter_slabs(labels.shape):
-        part = labels[slab]
-        occurs[part[part > 0]] = True
-    occurs[0] = True
-    return occurs
 
 
 DEFAULT_CHAIN = Chain(

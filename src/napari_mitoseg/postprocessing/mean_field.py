@@ -222,7 +222,7 @@ def mean_field(
 
 def _scale(kernel: Kernel, shape: tuple[int, ...]) -> Plane:
     """Return 1 / √n of a kernel."""
-    return np.float32(1) / np.sqrt(kernel.sums(np.ones(shape, np.float32)))
+    return np.reciprocal(np.sqrt(kernel.sums(np.ones(shape, np.float32))))
 
 
 def _taps(sigma: float) -> Plane:
