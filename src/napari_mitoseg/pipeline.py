@@ -1,6 +1,6 @@
 """Run a recipe: the one job behind the command line and the widgets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
@@ -28,6 +28,7 @@ _PREPARED_UP_TO = 0.2
 """The same for preprocessing, where it must look at the stack before."""
 
 Answer = TypeVar("Answer")
+Prepare = Callable[[Volume, Pipeline], Job[Prepared]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,11 @@ class Result:
         return {} if self.basis is None else self.basis.prepared.tables
 
 
+def prepare_image(volume: Volume, preprocessing: Pipeline) -> Job[Prepared]:
+    """Put preprocessing in front of a volume; see `Pipeline.prepare`."""
+    return preprocessing.prepare(volume)
+
+
 def run_recipe(
     volume: Volume,
     recipe: Recipe,
@@ -94,6 +100,7 @@ def run_recipe(
     model: TrainedModel | None = None,
     maps: ProbabilityMaps | None = None,
     cache: ChainCache | None = None,
+    prepare: Prepare = prepare_image,
 ) -> Job[Result]:
     """Segment a volume.
 
@@ -112,6 +119,8 @@ def run_recipe(
         registered they lie on the registered image.
     cache : ChainCache, optional
         Remembers the steps of the post-processing, see `Chain.run`.
+    prepare : callable
+        Puts the preprocessing in front of the volume, as a job.
 
     Yields
     ------
@@ -135,7 +144,8 @@ def run_recipe(
     model = model or load_model(recipe.model)
     _check_weights(recipe, model.card)
     start = 0.0 if _is_local(recipe.preprocessing) else _PREPARED_UP_TO
-    prepared = yield from _phase(recipe.preprocessing.prepare(volume), 0.0, start)
+    job = prepare(volume, recipe.preprocessing)
+    prepared = yield from _phase(job, 0.0, start)
     predicted = predict_maps(prepared.volume, model, recipe.inference, region, maps)
     maps = yield from _phase(predicted, start, _NETWORK_UP_TO)
     region = (region or Region.whole(volume.shape)).within(volume.shape)

@@ -67,6 +67,7 @@ class SegmentWidget(StackPanel):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self._models = tasks.ModelCache()
+        self._prepared = tasks.PreparedCache()
         self.shown: dict[str, Shown] = {}
         self._filling: ResultLayers | None = None
         self._borrowed: tuple[Region, str] | None = None
@@ -144,7 +145,7 @@ class SegmentWidget(StackPanel):
         cache = ChainCache()
         done = partial(self._on_segmented, RUN, image, region, cache)
         job = (tasks.segment, volume, recipe, region, self._models, maps, cache)
-        self._take_over(done, *job)
+        self._take_over(done, *job, self._prepared)
 
     def start_preview(self) -> None:
         """Segment only the slice on screen."""
@@ -155,7 +156,7 @@ class SegmentWidget(StackPanel):
         volume, cache = self.image.volume(), ChainCache()
         done = partial(self._on_segmented, PREVIEW, image, region, cache)
         job = (tasks.segment, volume, self.recipe, region, self._models, None, cache)
-        self._take_over(done, *job)
+        self._take_over(done, *job, self._prepared)
 
     def load_recipe(self, path: Path) -> None:
         """Read a recipe and show it; an error is shown instead if there is one."""
