@@ -92,7 +92,7 @@ def test_equal_to_the_exact_sum(image, widths, grey_width):
     probability = (0.02 + 0.96 * noise(image.shape)).astype(np.float32)
     expected = exact_mean_field(probability, image, (3, 3), widths, grey_width, 10)
     kernels = [
-        (3.0, Smoothness(widths[0])),
+        (3.0, Smoothness(image.shape, widths[0])),
         (3.0, Appearance(grey_levels(image), widths[1], grey_width)),
     ]
     found = mean_field(probability, kernels, 10)
@@ -119,31 +119,33 @@ def test_the_step_is_the_exact_sum_too():
 @pytest.mark.parametrize("sigma", [0.3, 1, 7, 100])
 def test_a_root_multiplied_with_itself_is_the_gaussian(sigma):
     at = np.arange(50)
-    root = gaussian_root(at, sigma)
+    root = gaussian_root(50, sigma)
     expected = np.exp(-0.5 * ((at[:, None] - at) / sigma) ** 2)
-    assert np.abs(root @ root.T - expected).max() < 1.5e-4
+    assert np.abs((root @ root.T).toarray() - expected).max() < 1.5e-4
 
 
-def test_a_narrow_root_needs_no_more_nodes_than_a_few_a_pixel():
-    assert gaussian_root(np.arange(50), 1e-6).shape[1] < 50 / 0.14 + 10
-    assert gaussian_root(np.arange(1), 5.0).shape[0] == 1
+def test_roots_stay_small():
+    np.testing.assert_array_equal(gaussian_root(3, 1e-6).toarray(), np.eye(3))
+    assert gaussian_root(1, 5.0).shape[0] == 1
+    assert gaussian_root(10_000, 50.0).shape[1] < 10_000 / 50 * 1.5 + 8
+    assert gaussian_root(10_000, 50.0).nnz <= 11 * 10_000
 
 
 def test_smoothness_of_one_point_by_hand():
     point = np.zeros((1, 5), np.float32)
     point[0, 2] = 1
-    sums = Smoothness((1.0, 1.0)).sums(point)[0]
-    np.testing.assert_allclose(sums, np.exp([-2, -0.5, 0, -0.5, -2]), rtol=1e-6)
+    sums = Smoothness(point.shape, (1.0, 1.0)).sums(point)[0]
+    np.testing.assert_allclose(sums, np.exp([-2, -0.5, 0, -0.5, -2]), rtol=1e-3)
 
 
 def test_one_update_of_two_pixels_by_hand():
     # k = e^-½ between them, n = 1 + k at both; each hears the other alone.
     probability = np.array([[0.9, 0.4]], np.float32)
     k = np.exp(-0.5)
-    found = mean_field(probability, [(2.0, Smoothness((1.0, 1.0)))], 1)[0]
+    found = mean_field(probability, [(2.0, Smoothness((1, 2), (1.0, 1.0)))], 1)[0]
     votes = 2 * k / (1 + k) * np.array([2 * 0.4 - 1, 2 * 0.9 - 1])
     odds = np.log([0.9 / 0.1, 0.4 / 0.6]) + votes
-    np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds)), rtol=1e-5)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds)), rtol=1e-3)
 
 
 def test_grey_levels_do_not_depend_on_the_type_or_scale():

@@ -129,7 +129,9 @@ class DenseCrf(Step):
 
     def _kernels(self, image: Array, spacing: Spacing) -> list[tuple[float, Kernel]]:
         near = _in_pixels(self.smoothness_width, spacing)
-        kernels: list[tuple[float, Kernel]] = [(self.smoothness, Smoothness(near))]
+        height, width = image.shape
+        smooth = Smoothness((height, width), near)
+        kernels: list[tuple[float, Kernel]] = [(self.smoothness, smooth)]
         if self.appearance > 0:
             wide, levels = (
                 _in_pixels(self.appearance_width, spacing),

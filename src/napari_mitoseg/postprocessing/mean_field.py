@@ -18,7 +18,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 from scipy.sparse import csr_array
 from scipy.special import expit, logit
 
@@ -34,13 +33,14 @@ LEVELS = 4096
 _NODE_STEP = 0.7
 """Distance of the nodes over the standard deviation; see `gaussian_root`."""
 
-_TAIL = 2.0
-_NEGLIGIBLE = 1e-5
-_NARROWEST = 0.2
-"""Width in pixels below which neighbours do not see each other anyway."""
+_REACH = 5
+"""Nodes on each side of a position that matter to it: beyond, values are below 10⁻⁵."""
 
-_REACH = 5.0
-"""Standard deviations after which the smoothness kernel is cut off."""
+_TAIL = 2.0
+"""Standard deviations by which the nodes go beyond the positions."""
+
+_NARROWEST = 0.3
+"""Standard deviation at which a neighbour's weight is 0.004."""
 
 
 class Kernel(Protocol):
@@ -55,18 +55,21 @@ class Smoothness:
 
     Parameters
     ----------
+    shape : tuple of int
+        Pixels along y and x.
     width : tuple of float
         Standard deviation along y and x, in pixels.
     """
 
-    def __init__(self, width: Width) -> None:
-        self._taps = [_taps(sigma) for sigma in width]
+    def __init__(self, shape: tuple[int, int], width: Width) -> None:
+        self._y, self._x = (
+            gaussian_root(n, sigma) for n, sigma in zip(shape, width, strict=True)
+        )
 
     def sums(self, values: Plane) -> Plane:
         """Return for each pixel the weighted sum of all values, shape (Y, X)."""
-        for axis, taps in enumerate(self._taps):
-            values = correlate1d(values, taps, axis, mode="constant")
-        return values
+        nodes = self._x.T @ (self._y.T @ values).T
+        return self._y @ (self._x @ nodes).T
 
 
 class Appearance:
@@ -93,40 +96,33 @@ class Appearance:
     ) -> None:
         self._levels = levels
         height, breadth = levels.shape
-        self._y = csr_array(gaussian_root(np.arange(height), width[0]))
-        self._x = csr_array(gaussian_root(np.arange(breadth), width[1]))
-        grey = gaussian_root(np.arange(LEVELS), grey_width * (LEVELS - 1))
-        self._grey = np.ascontiguousarray(grey.T)
+        self._near = Smoothness((height, breadth), width)
+        self._of_nodes = gaussian_root(LEVELS, grey_width * (LEVELS - 1)).T.toarray()
 
     def sums(self, values: Plane) -> Plane:
         """Return for each pixel the weighted sum of all values, shape (Y, X)."""
         total = np.zeros_like(values)
-        for of_level in self._grey:
-            share = of_level[self._levels]
-            total += share * self._spread(self._gathered(share * values))
+        for of_levels in self._of_nodes:
+            share = of_levels[self._levels]
+            total += share * self._near.sums(share * values)
         return total
 
-    def _gathered(self, plane: Plane) -> Plane:
-        return self._x.T @ (self._y.T @ plane).T
 
-    def _spread(self, nodes: Plane) -> Plane:
-        return self._y @ (self._x @ nodes).T
-
-
-def gaussian_root(positions: Array, sigma: float) -> Plane:
-    """Return a thin matrix U with U Uᵀ = exp(−(a − b)² / 2σ²) at all positions a, b.
+def gaussian_root(n: int, sigma: float) -> csr_array:
+    """Return a thin matrix U with U Uᵀ = exp(−(a − b)² / 2σ²) for 0 ≤ a, b < n.
 
     Parameters
     ----------
-    positions : ndarray, shape (n,)
-        Ascending, in any unit.
+    n : int
+        Number of positions, one apart.
     sigma : float
-        Standard deviation in this unit.
+        Standard deviation; where it is so small that neighbours hardly see each other,
+        U is the identity.
 
     Returns
     -------
-    ndarray of float32, shape (n, n_nodes)
-        About 1.4 nodes for each σ that the positions span, 6 at least.
+    sparse array of float32, shape (n, n_nodes)
+        About 1.4 nodes for each σ, eleven entries a row.
 
     Notes
     -----
@@ -136,18 +132,23 @@ def gaussian_root(positions: Array, sigma: float) -> Plane:
 
     Examples
     --------
-    >>> root = gaussian_root(np.arange(2), 1.0)
-    >>> np.allclose(root @ root.T, np.exp([[0, -0.5], [-0.5, 0]]), atol=1e-4)
+    >>> root = gaussian_root(2, 1.0)
+    >>> np.allclose((root @ root.T).toarray()[0], np.exp([0, -0.5]), atol=1e-4)
     True
     """
-    sigma = max(sigma, _NARROWEST * float(np.min(np.diff(positions), initial=1.0)))
+    at = np.arange(n)[:, None]
+    if sigma < _NARROWEST:
+        return csr_array((np.ones(n, np.float32), (at[:, 0], at[:, 0])))
     step = _NODE_STEP * sigma
-    first, last = positions[0] - _TAIL * sigma, positions[-1] + _TAIL * sigma
-    nodes = first + step * np.arange(ceil((last - first) / step) + 1)
-    root = np.exp(-(((positions[:, None] - nodes) / sigma) ** 2))
-    root *= sqrt(_NODE_STEP * sqrt(2 / pi))
-    root[root < _NEGLIGIBLE] = 0
-    return root.astype(np.float32)
+    n_nodes = ceil((n - 1 + 2 * _TAIL * sigma) / step) + 1
+    from_first = (at + _TAIL * sigma) / step
+    node = np.rint(from_first).astype(np.int64) + np.arange(-_REACH, _REACH + 1)
+    values = np.exp(-((_NODE_STEP * (from_first - node)) ** 2))
+    values *= sqrt(_NODE_STEP * sqrt(2 / pi))
+    kept = (node >= 0) & (node < n_nodes)
+    rows = np.broadcast_to(at, node.shape)[kept]
+    entries = values[kept].astype(np.float32)
+    return csr_array((entries, (rows, node[kept])), shape=(n, n_nodes))
 
 
 def grey_levels(plane: Array) -> NDArray[np.uint16]:
@@ -223,9 +224,3 @@ def mean_field(
 def _scale(kernel: Kernel, shape: tuple[int, ...]) -> Plane:
     """Return 1 / √n of a kernel."""
     return np.reciprocal(np.sqrt(kernel.sums(np.ones(shape, np.float32))))
-
-
-def _taps(sigma: float) -> Plane:
-    width = max(sigma, _NARROWEST)
-    offsets = np.arange(-ceil(_REACH * width), ceil(_REACH * width) + 1)
-    return np.exp(-0.5 * (offsets / width) ** 2).astype(np.float32)
