@@ -90,7 +90,23 @@ class Register(Step):
         return drain(self.prepare(volume)).volume
 
     def prepare(self, volume: Volume) -> Job[Prepared]:
-        """Register the sections; reports each.
+        """Register the sections.
+
+        Parameters
+        ----------
+        volume : Volume
+            Image; read once.
+
+        Yields
+        ------
+        Progress
+            One a section.
+
+        Returns
+        -------
+        Prepared
+            The registered volume, lazy; how labels get back onto the sections; how far
+            each section is moved.
 
         Raises
         ------
