@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from napari_mitoseg.errors import InvalidParameterError, ShapeError
-from napari_mitoseg.evaluation import Scores, evaluate, runs, table
+from napari_mitoseg.evaluation import (
+    Scores,
+    describe_scores,
+    evaluate,
+    runs,
+    table,
+)
 from napari_mitoseg.evaluation.instances import match_instances
 from napari_mitoseg.evaluation.table import survey, tabulate
 from napari_mitoseg.jobs import drain
@@ -228,6 +234,10 @@ def test_every_score_has_one_name():
         assert name in named
     assert named["ap75_large"] is None
     assert json.loads(json.dumps(named)) == named
+    described = describe_scores()
+    for name in named:
+        plain, at, _ = name.partition("@")
+        assert described[plain + at]
 
 
 def test_probability_of_another_shape_is_refused():

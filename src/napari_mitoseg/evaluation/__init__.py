@@ -23,6 +23,7 @@ from napari_mitoseg.evaluation.scores import (
     Evaluation,
     Scores,
     compare_labels,
+    describe_scores,
     evaluate,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "Scores",
     "ThresholdScores",
     "compare_labels",
+    "describe_scores",
     "evaluate",
     "find_errors",
     "list_errors",

@@ -16,7 +16,11 @@ from napari_mitoseg.evaluation.errors import (
     list_errors,
     paint_errors,
 )
-from napari_mitoseg.evaluation.instances import InstanceScores, match_instances
+from napari_mitoseg.evaluation.instances import (
+    InstanceScores,
+    ThresholdScores,
+    match_instances,
+)
 from napari_mitoseg.evaluation.overlap import OverlapScores, score_overlap
 from napari_mitoseg.evaluation.partition import PartitionScores, score_partition
 from napari_mitoseg.evaluation.table import Survey, survey
@@ -172,6 +176,31 @@ def compare_labels(
         return Evaluation(scores, table)
     painted = yield from paint_errors(prediction, truth, errors)
     return Evaluation(scores, table, painted)
+
+
+def describe_scores() -> dict[str, str]:
+    """Say what each score means, in the words of the documentation.
+
+    Returns
+    -------
+    dict of str to str
+        By the names of `Scores.by_name`, without the threshold behind them.
+    """
+    groups: tuple[type[Params], ...] = (
+        OverlapScores,
+        AveragePrecision,
+        PartitionScores,
+        ErrorCounts,
+        InstanceScores,
+    )
+    found = {
+        name: field.description or ""
+        for group in groups
+        for name, field in group.model_fields.items()
+    }
+    # Those at a threshold; a precision without one is that of the mask.
+    at = {f"{n}@": f.description or "" for n, f in ThresholdScores.model_fields.items()}
+    return {**found, **at, "jaccard": "The foreground IoU under its other name."}
 
 
 def _all_scores(found: Survey, overlap: OverlapScores, errors: ErrorCounts) -> Scores:
