@@ -16,6 +16,7 @@ from napari_mitoseg._napari.comparison import overlapping
 from napari_mitoseg._napari.error_table import COLUMNS, ERRORS, EVERYTHING, ErrorModel
 from napari_mitoseg._napari.evaluate import EvaluateWidget, error_colours
 from napari_mitoseg._napari.image_box import MADE_BY_US
+from napari_mitoseg._napari.layer_choice import LONGEST
 from napari_mitoseg._napari.layers import look_at
 from napari_mitoseg.errors import ShapeError
 from napari_mitoseg.evaluation import ErrorClass
@@ -90,6 +91,10 @@ def test_what_is_called_truth_is_suggested(
     assert not widget.save_button.isEnabled()
     truth.name = "another"
     assert "another" in widget.truth.currentText()
+    truth.name = "2021-03-14_Hippocampus_CA1_" * 3 + " another truth"
+    assert widget.truth.currentText().endswith(" another truth")
+    assert len(widget.truth.currentText()) == LONGEST
+    assert truth.name in widget.truth.toolTip()
 
 
 def test_four_axes_are_refused_in_words(
@@ -109,8 +114,11 @@ def test_scores_layer_and_table(
     widget.prediction.choose(pair[0])
     widget.truth.choose(pair[1])
     run(widget, finish)
-    assert "3 true: 1 matched, 1 missed, 1 split, 0 merged" in widget.headline.text()
-    assert "4 predicted: 1 spurious, 2 pieces, 0 merging" in widget.headline.text()
+    lines = widget.headline.text().splitlines()
+    assert lines[2:] == [
+        "3 true · 4 predicted · 1 matched",
+        "1 missed · 1 spurious · 1 splits · 0 merges",
+    ]
     named = {
         widget.scores.item(row, 0).text(): widget.scores.item(row, 1).text()
         for row in range(widget.scores.rowCount())

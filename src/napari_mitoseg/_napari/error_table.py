@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QHeaderView,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -31,7 +30,7 @@ HEADINGS = {
     "class": ("Error", "What has become of the object"),
     "side": ("Of", "Whether it is an object of the truth or of the prediction"),
     "index": ("Label", "Its label"),
-    "partners": ("Partners", "Labels in the other layer it belongs with"),
+    "partners": ("With", "Labels of the other layer it belongs with"),
     "iou": ("IoU", "The highest with any object of the other layer"),
     "n_voxels": ("Voxels", "Its size"),
     "centroid_z": ("z", "Mean position in voxels"),
@@ -39,6 +38,7 @@ HEADINGS = {
     "centroid_x": ("x", "Mean position in voxels"),
 }
 COLUMNS = tuple(HEADINGS)
+ROW_HEIGHT, ICON = 22, 10
 ERRORS, EVERYTHING = "Errors", "Everything"
 
 Order = Qt.SortOrder
@@ -162,6 +162,7 @@ class ErrorList(QWidget):
     def set_table(self, table: ErrorTable | None) -> None:
         """Show another table; none empties it."""
         self.model.set_table(table)
+        self.view.resizeColumnsToContents()
         self._name_kinds()
 
     def _name_kinds(self) -> None:
@@ -195,16 +196,14 @@ def _view(model: ErrorModel) -> QTableView:
     view.setMinimumHeight(160)
     view.setSortingEnabled(True)
     view.sortByColumn(COLUMNS.index("n_voxels"), Order.DescendingOrder)
-    for header in (view.verticalHeader(), view.horizontalHeader()):
-        if header is not None:
-            header.setDefaultSectionSize(22 if header is view.verticalHeader() else 58)
-            header.setMinimumSectionSize(20)
+    view.setIconSize(QSize(ICON, ICON))
     if (numbers := view.verticalHeader()) is not None:
         numbers.hide()
+        numbers.setMinimumSectionSize(ROW_HEIGHT)
+        numbers.setDefaultSectionSize(ROW_HEIGHT)
     if (titles := view.horizontalHeader()) is not None:
-        titles.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         titles.setStretchLastSection(True)
-        titles.resizeSection(0, 84)
+        titles.setStyleSheet("QHeaderView::section { padding: 2px; }")
     return view
 
 

@@ -252,8 +252,8 @@ class EvaluateWidget(Panel):
         _fill_scores(self.scores, evaluation.scores)
         self.errors.set_table(evaluation.table)
         self._show_errors(parts[PREDICTION], evaluation)
-        pair = " with ".join(parts[side].layer.name for side in (PREDICTION, TRUTH))
-        self.say(f"Compared {pair}.")
+        advice = " Click a row to see the object." if evaluation.table else ""
+        self.say(f"Compared.{advice}")
         self._refresh()
 
     def _show_errors(self, part: Part, evaluation: Evaluation) -> None:
@@ -316,10 +316,10 @@ def in_lines(scores: Scores) -> list[str]:
     return [
         *lines,
         f"AP-75 {_shown(average.ap75)} · F1 {at.f1:.3f} · PQ {at.panoptic_quality:.3f}",
-        f"{instances.n_true} true: {errors.n_matched} matched, {errors.n_missed} "
-        f"missed, {errors.n_true_split} split, {errors.n_true_merged} merged",
-        f"{instances.n_predicted} predicted: {errors.n_spurious} spurious, "
-        f"{errors.n_predicted_split} pieces, {errors.n_predicted_merged} merging",
+        f"{instances.n_true} true · {instances.n_predicted} predicted · "
+        f"{errors.n_matched} matched",
+        f"{errors.n_missed} missed · {errors.n_spurious} spurious · "
+        f"{errors.split_errors} splits · {errors.merge_errors} merges",
     ]
 
 

@@ -12,6 +12,9 @@ from napari_mitoseg._napari.form import ignore_wheel, shrink
 from napari_mitoseg._napari.layers import layers_of
 from napari_mitoseg._napari.lifetime import follow
 
+LONGEST = 26
+"""Characters of a name that are shown."""
+
 
 class LayerChoice(QComboBox):
     """Offers the layers of one kind, topmost first, and keeps up with them.
@@ -82,7 +85,7 @@ class LayerChoice(QComboBox):
             self.addItem(self._otherwise, None)
         for layer in layers_of(self._viewer, self._kind):
             if self._offers(layer):
-                self.addItem(layer.name, layer)
+                self.addItem(_short(layer.name), layer)
         self.setCurrentIndex(max(self._index_of(chosen), 0))
         self.blockSignals(False)
         self._on_chosen()
@@ -93,7 +96,14 @@ class LayerChoice(QComboBox):
         return next((n for n, one in enumerate(offered) if one is layer), -1)
 
     def _on_chosen(self) -> None:
-        self.setToolTip(
-            f"{self._tip}: {self.currentText()}" if self.layer else self._tip
-        )
+        layer = self.layer
+        self.setToolTip(self._tip if layer is None else f"{self._tip}: {layer.name}")
         self.changed.emit()
+
+
+def _short(name: str) -> str:
+    """Leave out the middle of a long name: layers of one image differ at the end."""
+    if len(name) <= LONGEST:
+        return name
+    head = LONGEST // 3
+    return f"{name[:head]}…{name[head + 1 - LONGEST :]}"
