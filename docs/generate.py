@@ -17,6 +17,13 @@ from pydantic_core import PydanticUndefined
 
 from napari_mitoseg import postprocessing, preprocessing
 from napari_mitoseg.cli import app
+from napari_mitoseg.evaluation import (
+    AveragePrecision,
+    ErrorCounts,
+    OverlapScores,
+    PartitionScores,
+    ThresholdScores,
+)
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.models.architectures import Network, architectures
 from napari_mitoseg.models.zoo import EMBEDDED, ModelCard, read_card
@@ -65,6 +72,7 @@ def pages() -> dict[str, str]:
             "What `napari-mitoseg train` and the Train widget can be told.",
             [table(DenseSettings)],
         ),
+        "scores.md": scores_page(),
         "command-line.md": command_line_page(),
     }
 
@@ -118,6 +126,35 @@ def network_part(name: str, network: type[Network]) -> str:
     """Describe one network and its settings."""
     parts = [f"## Network `{name}`", *prose(network), table(network.Config)]
     return "\n\n".join(parts)
+
+
+def scores_page() -> str:
+    """Describe every score that `evaluate` prints."""
+    parts = [
+        ("Masks", OverlapScores),
+        ("Matched instances", ThresholdScores),
+        ("Average precision", AveragePrecision),
+        ("Divisions into segments", PartitionScores),
+        ("Errors by kind", ErrorCounts),
+    ]
+    return page(
+        "Scores",
+        "What `napari-mitoseg evaluate` prints, and the *Evaluate* widget shows. All "
+        "but the first part compares instances. `jaccard` is `foreground_iou` under "
+        "its other name. The scores of matched instances have the IoU that a match "
+        "needs behind their name: `f1@0.5`, `f1@0.75`.",
+        [score_part(title, scores) for title, scores in parts],
+    )
+
+
+def score_part(title: str, scores: type[Params]) -> str:
+    """Describe a group of scores."""
+    rows = [
+        f"| `{name}` | {(field.description or '').replace('|', chr(92) + '|')} |"
+        for name, field in scores.model_fields.items()
+    ]
+    listed = "\n".join(["| score | means |", "|---|---|", *rows])
+    return "\n\n".join([f"## {title}", *prose(scores), listed])
 
 
 def command_line_page() -> str:

@@ -2,7 +2,7 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [WIDGET]
 
-WIDGET is segment or annotate. The Annotate widget trains for a
+WIDGET is segment, annotate or evaluate. The Annotate widget trains for a
 minute. Look at each picture before it is committed: nothing cut off, nothing that must
 be scrolled to.
 """
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_tasks import TrainingChoices
+from napari_mitoseg._napari.evaluate import EvaluateWidget
 from napari_mitoseg._napari.layers import show_scale_bar
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
 from napari_mitoseg.samples import synthetic_em
@@ -32,6 +33,7 @@ HERE = Path(__file__).parent / "images"
 NAMES = {
     SegmentWidget: "Segment mitochondria",
     AnnotateWidget: "Annotate and train",
+    EvaluateWidget: "Evaluate a segmentation",
 }
 TRAIN_MINUTES = 1.0
 
@@ -146,7 +148,46 @@ def shoot_annotate(folder: Path, shape: tuple[int, ...]) -> None:
     viewer.close()
 
 
-PICTURES = {"segment": shoot_segment, "annotate": shoot_annotate}
+def shoot_evaluate(folder: Path, shape: tuple[int, ...]) -> None:
+    """Take the pictures of the Evaluate widget: scores, errors, one of them."""
+    for name, picture in (("synthetic EM", "evaluate"), (LONG, "evaluate-long-names")):
+        viewer, widget, truth = open_widget(EvaluateWidget, name, shape)
+        options = {"scale": viewer.layers[0].scale, "units": ("nm",) * 3}
+        prediction = viewer.add_labels(
+            with_errors(truth), name=f"{name} instances", visible=False, **options
+        )
+        viewer.add_labels(truth, name=f"{name} truth", visible=False, **options)
+        widget.prediction.choose(prediction)
+        shoot(viewer, f"{picture}-before", folder)
+        widget.start_run()
+        wait(lambda w=widget: not w.is_busy and w.compared is not None)
+        viewer.layers[0].name = name
+        widget.errors.view.selectRow(2)
+        shoot(viewer, f"{picture}-after", folder)
+        viewer.close()
+
+
+def with_errors(truth: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return a prediction with some objects missed, split, merged and made up."""
+    found = truth.copy()
+    labels = np.unique(truth[truth > 0])
+    found[np.isin(found, labels[::9])] = 0
+    for label in labels[1::9]:
+        z, y, x = np.nonzero(found == label)
+        half = x > np.median(x)
+        found[z[half], y[half], x[half]] = label + 10_000
+    for one, other in zip(labels[2::9], labels[3::9], strict=False):
+        found[found == other] = one
+    free = (found == 0) & (truth == 0)
+    found[4:9, 20:60, 20:50][free[4:9, 20:60, 20:50]] = 99_999
+    return found
+
+
+PICTURES = {
+    "segment": shoot_segment,
+    "annotate": shoot_annotate,
+    "evaluate": shoot_evaluate,
+}
 
 
 def main() -> None:

@@ -272,6 +272,54 @@ def test_evaluate_prints_every_score(run: Command, tmp_path: Path) -> None:
     assert "0.6667" in said
 
 
+def test_evaluate_writes_the_errors(run: Command, tmp_path: Path) -> None:
+    truth, prediction = np.zeros((2, 1, 5, 6), np.uint16)
+    truth[0, 1:3, 1:4] = 7
+    prediction[0, 1:3, 1:4], prediction[0, 4] = 3, 9
+    sure = np.where(prediction == 9, 200, 100).astype(np.uint8)
+    files = {"truth": truth, "prediction": prediction, "sure": sure}
+    for name, array in files.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", array)
+    pair = (tmp_path / "prediction.tif", tmp_path / "truth.tif")
+    out = tmp_path / "errors"
+    options = ("--errors", out, "--probability", tmp_path / "sure.tif", "--json")
+    status, said, _ = run("evaluate", *pair, *options)
+    assert status == 0
+    scores = json.loads(said)
+    # The made-up object is the surer one: precision 1/2 at every recall.
+    assert scores["ap75"] == pytest.approx(1 / 2)
+    assert scores["ap75_large"] is None
+    assert (scores["n_matched"], scores["n_spurious"]) == (1, 1)
+    assert json.loads((out / "scores.json").read_text()) == scores
+    painted = tifffile.imread(out / "errors.tif")[None]
+    assert painted.tolist() == ((prediction == 3) + 3 * (prediction == 9)).tolist()
+    with (out / "errors.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["side"], row["index"], row["class"]) for row in rows] == [
+        ("truth", "7", "matched"),
+        ("prediction", "3", "matched"),
+        ("prediction", "9", "spurious"),
+    ]
+    assert (rows[0]["partners"], rows[0]["centroid_x"]) == ("3", "2.0")
+    status, said, _ = run("evaluate", *pair, "--instances")
+    assert status == 0
+    assert ["ap75_large", "-"] in [line.split() for line in said.splitlines()]
+
+
+def test_evaluate_with_bad_files_writes_nothing(run: Command, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.eye(4, dtype=np.uint8))
+    tifffile.imwrite(tmp_path / "b.tif", np.eye(5, dtype=np.uint8))
+    pair, out = (tmp_path / "a.tif", tmp_path / "a.tif"), tmp_path / "out"
+    for options in (
+        ("evaluate", tmp_path / "a.tif", tmp_path / "b.tif", "--errors", out),
+        ("evaluate", *pair, "--errors", out, "--probability", tmp_path / "b.tif"),
+        ("evaluate", tmp_path / "none.tif", tmp_path / "a.tif", "--errors", out),
+    ):
+        status, said, error = run(*options)
+        assert (status, said, len(error.splitlines())) == (2, "", 1)
+        assert not out.exists()
+
+
 def test_evaluate_refuses_other_shapes(run: Command, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.eye(4, dtype=np.uint8))
     tifffile.imwrite(tmp_path / "b.tif", np.eye(5, dtype=np.uint8))

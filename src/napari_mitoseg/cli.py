@@ -6,7 +6,7 @@ Exit status 0 only when everything asked for was written.  Bad input ends with s
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
@@ -24,6 +24,7 @@ from napari_mitoseg.volume import Spacing, Volume, as_spacing
 if TYPE_CHECKING:
     from napari_mitoseg.annotation.encoding import Annotation
     from napari_mitoseg.training.dense_data import LabelledVolume
+    from napari_mitoseg.evaluation.scores import Evaluation, Figure
     from napari_mitoseg.training.sparse_report import SparseResult
 
 BAD_INPUT = 2
@@ -340,6 +341,8 @@ def evaluate(
     /,
     *,
     instances: bool = False,
+    probability: Path | None = None,
+    errors: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Compare a segmentation with the truth and print every score.
@@ -351,20 +354,29 @@ def evaluate(
     truth : Path
         Labels or mask of the same shape.
     instances : bool
-        Also match instances one by one.
+        Also match instances one by one: AP-75, F1, PQ, splits, merges.
+    probability : Path, optional
+        Probabilities of the prediction: AP then takes instances in the order of their
+        mean probability, not of their size. Implies ``--instances``.
+    errors : Path, optional
+        Folder for errors.tif (1 matched, 2 missed, 3 spurious, 4 split, 5 merged),
+        errors.csv (one row an object) and scores.json. Implies ``--instances``.
     as_json : bool
         Print one JSON object instead of lines.
     """
-    from napari_mitoseg.evaluation import evaluate as score
-    from napari_mitoseg.io.read import read_labels
+    from napari_mitoseg.evaluation import compare_labels
+    from napari_mitoseg.io.read import read_labels, read_volume
 
-    scores = score(read_labels(prediction), read_labels(truth), instances=instances)
-    if as_json:
-        _tell(json.dumps(scores.by_name()))
-        return
-    for name, value in scores.by_name().items():
-        figure = f"{value:.4f}" if isinstance(value, float) else str(value)
-        _tell(f"{name:28s} {figure}")
+    found, true = read_labels(prediction), read_labels(truth)
+    sure = read_volume(probability) if probability else None
+    with_instances = instances or bool(probability or errors)
+    job = compare_labels(
+        found, true, instances=with_instances, probability=sure, paint=bool(errors)
+    )
+    evaluation = _run(job)
+    if errors:
+        _write_errors(evaluation, errors, found.spacing or true.spacing)
+    _tell_scores(evaluation.scores.by_name(), as_json=as_json)
 
 
 @app.command
@@ -512,6 +524,25 @@ def _write_trained(result: "SparseResult", spacing: Spacing | None) -> None:
     _run(write_training_result(result, spacing))
     score = "" if result.iou is None else f", held-out IoU {result.iou:.3f}"
     _tell(f"Model and prediction written to {result.folder}{score}")
+
+
+def _write_errors(
+    evaluation: "Evaluation", folder: Path, spacing: Spacing | None
+) -> None:
+    """Write the errors of an evaluation."""
+    from napari_mitoseg.outputs import write_errors
+
+    _run(write_errors(evaluation, folder, spacing))
+
+
+def _tell_scores(scores: Mapping[str, "Figure"], *, as_json: bool) -> None:
+    """Print scores; those that do not exist are null in JSON, and a dash in lines."""
+    if as_json:
+        _tell(json.dumps(scores))
+        return
+    for name, value in scores.items():
+        figure = f"{value:.4f}" if isinstance(value, float) else str(value)
+        _tell(f"{name:28s} {'-' if value is None else figure}")
 
 
 def _run(job: Job[Answer]) -> Answer:

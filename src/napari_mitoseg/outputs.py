@@ -1,5 +1,6 @@
 """The files of one result, written all or none."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from napari_mitoseg.evaluation.scores import Evaluation
 from napari_mitoseg.io.atomic import staged
 from napari_mitoseg.io.ome_zarr import write_result_zarr
 from napari_mitoseg.io.tables import write_table_csv
@@ -23,6 +25,7 @@ Format = Literal["tiff", "zarr"]
 TABLE = "measurements.csv"
 RECIPE = "recipe.json"
 ZARR = "result.ome.zarr"
+ERROR_FILES = ("errors.tif", "errors.csv", "scores.json")
 
 
 def output_names(kind: Format) -> tuple[str, ...]:
@@ -118,6 +121,55 @@ def write_training_result(
         write_labels_tiff(path, volumes[name], spacing)
 
     return (yield from _write_files(result.folder, tuple(volumes), write))
+
+
+def write_errors(
+    evaluation: Evaluation, folder: Path, spacing: Spacing | None
+) -> Job[tuple[Path, ...]]:
+    """Write what an evaluation says about each object.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of instances, with the errors painted.
+    folder : Path
+        Made if absent.
+    spacing : tuple of float or None
+        Of the volumes, nm, ZYX.
+
+    Yields
+    ------
+    Progress
+        One per file.
+
+    Returns
+    -------
+    tuple of Path
+        ``errors.tif`` (uint8, an `ErrorClass` each voxel), ``errors.csv`` (one row an
+        object) and ``scores.json``, once all of them are complete.
+
+    Raises
+    ------
+    LookupError
+        If the evaluation holds no errors.
+    WriteError
+        If something cannot be written; nothing new is left then.
+    """
+    table, painted = evaluation.table, evaluation.error_labels
+    if table is None or painted is None:
+        msg = "This evaluation holds no errors: compare instances, and paint them."
+        raise LookupError(msg)
+
+    def write(name: str, path: Path) -> None:
+        if name == "errors.tif":
+            write_labels_tiff(path, painted, spacing)
+        elif name == "errors.csv":
+            write_table_csv(path, table.columns)
+        else:
+            scores = json.dumps(evaluation.scores.by_name(), indent=2)
+            path.write_text(f"{scores}\n", encoding="utf-8")
+
+    return (yield from _write_files(folder, ERROR_FILES, write))
 
 
 def _write_files(

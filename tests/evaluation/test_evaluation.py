@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics
 
-from napari_mitoseg import labelling
 from napari_mitoseg.errors import InvalidParameterError, ShapeError
-from napari_mitoseg.evaluation import Scores, evaluate
+from napari_mitoseg.evaluation import (
+    Scores,
+    describe_scores,
+    evaluate,
+    runs,
+    table,
+)
 from napari_mitoseg.evaluation.instances import match_instances
-from napari_mitoseg.evaluation.table import tabulate
+from napari_mitoseg.evaluation.table import survey, tabulate
+from napari_mitoseg.jobs import drain
 from napari_mitoseg.volume import Volume
 
 
@@ -35,15 +42,17 @@ def test_overlap_by_hand():
     assert overlap.mean_iou == pytest.approx((2 / 5 + 5 / 8) / 2)
     assert overlap.precision == pytest.approx(2 / 3)
     assert overlap.recall == pytest.approx(2 / 4)
+    assert overlap.specificity == pytest.approx(5 / 6)
+    assert overlap.jaccard == overlap.foreground_iou
 
 
 @pytest.mark.parametrize(
     ("prediction", "truth", "expected"),
     [
-        ([0, 0], [0, 0], (1, 1, 1, 1, 1, 1)),
-        ([0, 0], [1, 0], (0.5, 0, 0, 0.5, 1, 0)),
-        ([1, 0], [0, 0], (0.5, 0, 0, 0.5, 0, 1)),
-        ([1, 1], [1, 1], (1, 1, 1, 1, 1, 1)),
+        ([0, 0], [0, 0], (1, 1, 1, 1, 1, 1, 1)),
+        ([0, 0], [1, 0], (0.5, 0, 0, 0.5, 1, 0, 1)),
+        ([1, 0], [0, 0], (0.5, 0, 0, 0.5, 0, 1, 0.5)),
+        ([1, 1], [1, 1], (1, 1, 1, 1, 1, 1, 1)),
     ],
 )
 def test_empty_masks(prediction, truth, expected):
@@ -55,6 +64,7 @@ def test_empty_masks(prediction, truth, expected):
         o.background_iou,
         o.precision,
         o.recall,
+        o.specificity,
     ) == expected
 
 
@@ -93,15 +103,21 @@ def test_instances_only_when_asked_for():
 
 
 def test_thresholds_below_a_half_are_refused():
-    table = tabulate(volume([1]), volume([1]))
+    pairs = tabulate(volume([1]), volume([1]))
     with pytest.raises(ValueError, match=r"0\.5 or more"):
-        match_instances(table, (0.4,))
+        match_instances(pairs, (0.4,))
 
 
 def test_written_form_is_stable():
     scores = scores_of([1, 0], [1, 0], instances=True)
     written = json.loads(scores.model_dump_json())
-    assert set(written) == {"overlap", "instances"}
+    assert set(written) == {
+        "overlap",
+        "instances",
+        "average_precision",
+        "partition",
+        "errors",
+    }
     assert set(written["overlap"]) == {
         "accuracy",
         "dice",
@@ -110,6 +126,7 @@ def test_written_form_is_stable():
         "mean_iou",
         "precision",
         "recall",
+        "specificity",
     }
     assert Scores.parse(written) == scores
 
@@ -140,16 +157,41 @@ def test_masks_and_large_labels_are_welcome():
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
 @settings(max_examples=40, deadline=None)
-def test_slabs_do_not_change_the_table(seed, voxels):
+def test_slabs_do_not_change_the_survey(seed, voxels):
     rng = np.random.default_rng(seed)
     a, b = (volume(rng.integers(0, 4, (4, 3, 5))) for _ in range(2))
-    whole = tabulate(a, b)
+    probability = volume(rng.integers(0, 256, (4, 3, 5)))
+    whole = drain(survey(a, b, probability=probability))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(labelling, "SLAB_VOXELS", voxels)
-        cut = tabulate(a, b)
-    for part, other in zip(vars(whole).values(), vars(cut).values(), strict=True):
+        patch.setattr(runs, "SLAB_VOXELS", voxels)
+        patch.setattr(table, "BUFFERED_ROWS", voxels)
+        cut = drain(survey(a, b, probability=probability))
+    for name in ("prediction", "truth", "n_voxels"):
+        part, other = (getattr(found.pairs, name) for found in (whole, cut))
         np.testing.assert_array_equal(part, other)
-    assert whole.n_voxels.sum() == 60
+    for name in ("start", "stop", "position", "probability"):
+        part, other = (getattr(found, name) for found in (whole, cut))
+        np.testing.assert_array_equal(part, other)
+    assert whole.pairs.n_voxels.sum() == 60
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_a_survey_is_what_a_look_at_each_pair_finds(seed):
+    rng = np.random.default_rng(seed)
+    a, b, p = (rng.integers(0, n, (3, 4, 5)) for n in (3, 3, 256))
+    found = drain(survey(volume(a), volume(b), probability=volume(p)))
+    pairs = found.pairs
+    for row, (one, other) in enumerate(zip(pairs.prediction, pairs.truth, strict=True)):
+        here = (a == one) & (b == other)
+        place = np.argwhere(here)
+        assert pairs.n_voxels[row] == here.sum() > 0
+        np.testing.assert_array_equal(found.position[row], place.sum(axis=0))
+        np.testing.assert_array_equal(found.start[row], place.min(axis=0))
+        np.testing.assert_array_equal(found.stop[row], place.max(axis=0) + 1)
+        assert found.probability[row] == p[here].sum()
+    means = [p[a == label].mean() for label in pairs.predicted.labels]
+    assert found.mean_probability() == pytest.approx(means)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -182,3 +224,44 @@ def test_quality_of_matches_where_nothing_matches():
     assert (missed.matched_iou, missed.panoptic_quality) == (0, 0)
     nothing = scores_of(one * 0, one * 0, instances=True).instances.at[0]
     assert (nothing.matched_iou, nothing.panoptic_quality) == (1, 1)
+
+
+def test_every_score_has_one_name():
+    scores = scores_of([1, 1, 0], [1, 0, 2], instances=True)
+    named = scores.by_name()
+    assert named["jaccard"] == named["foreground_iou"] == pytest.approx(1 / 3)
+    for name in ("ap75", "vi_split", "adapted_rand_error", "n_missed", "f1@0.5"):
+        assert name in named
+    assert named["ap75_large"] is None
+    assert json.loads(json.dumps(named)) == named
+    described = describe_scores()
+    for name in named:
+        plain, at, _ = name.partition("@")
+        assert described[plain + at]
+
+
+def test_probability_of_another_shape_is_refused():
+    one = volume([1, 0])
+    with pytest.raises(ShapeError, match=r"probability \(1, 1, 3\)"):
+        evaluate(one, one, instances=True, probability=volume([1, 0, 0]))
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_overlap_equals_that_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    found, true = rng.random((2, 2, 5, 6)) < rng.random((2, 1, 1, 1))
+    overlap = scores_of(found, true).overlap
+    options = {"zero_division": 1.0}
+    a, b = true.ravel(), found.ravel()
+    expected = {
+        "accuracy": metrics.accuracy_score(a, b),
+        "dice": metrics.f1_score(a, b, **options),
+        "foreground_iou": metrics.jaccard_score(a, b, **options),
+        "background_iou": metrics.jaccard_score(a, b, pos_label=False, **options),
+        "precision": metrics.precision_score(a, b, **options),
+        "recall": metrics.recall_score(a, b, **options),
+        "specificity": metrics.recall_score(a, b, pos_label=False, **options),
+    }
+    expected["mean_iou"] = (expected["foreground_iou"] + expected["background_iou"]) / 2
+    assert overlap.model_dump() == pytest.approx(expected)

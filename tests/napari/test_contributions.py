@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_mitoseg._napari import sample_data
 from napari_mitoseg._napari.annotate import AnnotateWidget
+from napari_mitoseg._napari.evaluate import EvaluateWidget
 from napari_mitoseg._napari.reader import contrast_of, get_reader, read_layers
 from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg._napari.writer import spacing_in, write_tiff, write_zarr
@@ -37,16 +38,23 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         assert command.id.startswith("napari-mitoseg.")
 
 
-@pytest.mark.parametrize("widget", [SegmentWidget, AnnotateWidget])
-def test_widgets_are_in_the_segment_menu(
-    manifest: PluginManifest, widget: type[QWidget]
+@pytest.mark.parametrize(
+    ("widget", "menu"),
+    [
+        (SegmentWidget, "napari/layers/segment"),
+        (AnnotateWidget, "napari/layers/segment"),
+        (EvaluateWidget, "napari/layers/measure"),
+    ],
+)
+def test_widgets_are_in_the_layers_menu(
+    manifest: PluginManifest, widget: type[QWidget], menu: str
 ) -> None:
     commands = {one.id: one for one in manifest.contributions.commands or []}
 
     def opened(items: Any) -> list[Any]:
         return [import_python_name(commands[i.command].python_name) for i in items]
 
-    assert widget in opened(manifest.contributions.menus["napari/layers/segment"])
+    assert widget in opened(manifest.contributions.menus[menu])
     assert widget in opened(manifest.contributions.widgets)
 
 

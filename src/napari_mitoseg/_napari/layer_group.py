@@ -25,7 +25,7 @@ class LayerGroup:
     ----------
     viewer : ViewerModel
         Where the layers go.
-    image : napari.layers.Image
+    image : napari.layers.Image or napari.layers.Labels
         What they belong to.
     region : Region
         Which part of it.
@@ -34,7 +34,11 @@ class LayerGroup:
     """
 
     def __init__(
-        self, viewer: ViewerModel, image: Image, region: Region, prefix: str
+        self,
+        viewer: ViewerModel,
+        image: Image | Labels,
+        region: Region,
+        prefix: str,
     ) -> None:
         self._viewer = viewer
         self._image = image
@@ -50,11 +54,11 @@ class LayerGroup:
         """Say whether the layer of a kind is in the viewer."""
         return kind in self._layers and self._layers[kind] in self._viewer.layers
 
-    def belongs_to(self, image: Image) -> bool:
+    def belongs_to(self, image: Image | Labels) -> bool:
         """Say whether these are layers of this image."""
         return image is self._image
 
-    def covers(self, image: Image, region: Region) -> bool:
+    def covers(self, image: Image | Labels, region: Region) -> bool:
         """Say whether these are the layers of this part of this image."""
         return self.belongs_to(image) and region == self.region
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Layer, Shapes
+from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.transforms import Affine
 
@@ -90,13 +90,13 @@ def set_spacing(layer: Layer, spacing: Spacing) -> None:
     layer.axis_labels = AXES[-layer.ndim :]
 
 
-def volume_of(layer: Image) -> Volume:
-    """Return the volume an image layer shows, read when it is needed.
+def volume_of(layer: Image | Labels) -> Volume:
+    """Return the volume a layer shows, read when it is needed.
 
     Parameters
     ----------
-    layer : napari.layers.Image
-        One for which `why_unusable` says nothing; of a pyramid the finest level.
+    layer : napari.layers.Image or napari.layers.Labels
+        Of two or three axes, not in colour; of a pyramid the finest level.
 
     Returns
     -------
@@ -127,15 +127,15 @@ class _OneSlice:
         return np.asarray(self._plane[tuple(in_plane)])[None][z]
 
 
-def placement(image: Image, region: Region) -> dict[str, Any]:
-    """Return where a layer must lie to cover a region of an image.
+def placement(image: Image | Labels, region: Region) -> dict[str, Any]:
+    """Return where a layer must lie to cover a region of another.
 
     Parameters
     ----------
-    image : napari.layers.Image
-        The segmented image.
+    image : napari.layers.Image or napari.layers.Labels
+        The segmented image, or labels.
     region : Region
-        The part that was segmented.
+        The part of it.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def placement(image: Image, region: Region) -> dict[str, Any]:
     }
 
 
-def as_displayed(image: Image, array: Any) -> Any:
+def as_displayed(image: Image | Labels, array: Any) -> Any:
     """Return a ZYX result with as many axes as the image it belongs to."""
     return array[0] if image.ndim == 2 else array
 
@@ -183,6 +183,30 @@ def displayed_slice(viewer: ViewerModel, layer: Layer) -> int:
         return 0
     point = np.asarray(viewer.dims.point)[-layer.ndim :]
     return int(np.round(layer.world_to_data(point)[0]))
+
+
+def look_at(viewer: ViewerModel, layer: Layer, position: Sequence[float]) -> None:
+    """Show the slice of a point, and the point in the middle of the canvas.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        The viewer; what it magnifies stays magnified.
+    layer : napari.layers.Layer
+        One of its layers.
+    position : sequence of float
+        Point in voxels of the layer, ZYX.
+    """
+    world = layer.data_to_world(tuple(position)[-layer.ndim :])
+    first = viewer.dims.ndim - layer.ndim
+    axes = {first + axis: float(value) for axis, value in enumerate(world)}
+    for axis in set(axes) - set(viewer.dims.displayed):
+        viewer.dims.set_point(axis, axes[axis])
+    camera = viewer.scene.camera
+    shown = viewer.dims.displayed
+    before = camera.center[3 - len(shown) :]
+    centre = [axes.get(a, c) for a, c in zip(shown, before, strict=True)]
+    camera.center = (*camera.center[: 3 - len(shown)], *centre)
 
 
 def bounding_region(shapes: Shapes, image: Image) -> Region | None:

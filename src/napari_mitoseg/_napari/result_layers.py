@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
 from napari_mitoseg._napari.layer_group import LayerGroup
@@ -30,7 +30,7 @@ class ResultLayers(LayerGroup):
         wanted = (SEMANTIC, BOUNDARY, INSTANCES)
         return all(self.is_shown(kind) for kind in wanted)
 
-    def belongs_to(self, image: Image) -> bool:
+    def belongs_to(self, image: Image | Labels) -> bool:
         """Say whether these are layers of this image, all where they were put."""
         return super().belongs_to(image) and self.is_whole
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_mitoseg._napari.reader import LayerData, image_data
 from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.evaluation import Evaluation, compare_labels
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, find_model, load_model, read_card
@@ -269,6 +270,35 @@ def save_recipe(recipe: Recipe, path: Path) -> Job[Path]:
     with staged(path.parent, [path.name]) as paths:
         paths[path.name].write_text(recipe.as_json(), encoding="utf-8")
     return path
+
+
+def evaluate(
+    prediction: Volume,
+    truth: Volume,
+    probability: Volume | None = None,
+    *,
+    instances: bool = True,
+) -> Job[Evaluation]:
+    """Compare two label volumes and paint the errors; see `compare_labels`."""
+    return (
+        yield from compare_labels(
+            prediction,
+            truth,
+            instances=instances,
+            probability=probability,
+            paint=instances,
+        )
+    )
+
+
+def save_evaluation(
+    evaluation: Evaluation, folder: Path, spacing: Spacing | None
+) -> Job[Path]:
+    """Write scores and errors; see `write_errors`."""
+    from napari_mitoseg.outputs import write_errors  # noqa: PLC0415
+
+    yield from write_errors(evaluation, folder, spacing)
+    return folder
 
 
 def blank_maps(region: Region, spacing: Spacing, card: ModelCard) -> ProbabilityMaps:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg.evaluation.overlap import share
-from napari_mitoseg.evaluation.table import Contingency
+from napari_mitoseg.evaluation.table import Contingency, Overlaps
 from napari_mitoseg.params import Params, param
 
 THRESHOLDS = (0.5, 0.75)
@@ -17,6 +17,11 @@ class ThresholdScores(Params):
     -----
     With TP matched pairs, FP instances left in the prediction and FN in the truth.
     Where there is nothing to count, 0/0, the score is 1.
+
+    References
+    ----------
+    Kirillov, A. et al. "Panoptic segmentation." CVPR (2019), Eq. 1.
+    doi:10.1109/CVPR.2019.00963
     """
 
     iou: float = param(description="Threshold: pairs with this IoU or more match.")
@@ -27,10 +32,14 @@ class ThresholdScores(Params):
     recall: float = param(description="TP / (TP + FN).")
     f1: float = param(description="2 TP / (2 TP + FP + FN).")
     average_precision: float = param(
-        description="TP / (TP + FP + FN), the AP of instances without confidence."
+        description="TP / (TP + FP + FN), an AP of instances without confidence; "
+        "that of the MitoEM challenge is ap75."
     )
-    matched_iou: float = param(description="Mean IoU of the matched pairs.")
-    panoptic_quality: float = param(description="Matched IoU × F1.")
+    matched_iou: float = param(
+        description="Mean IoU of the matched pairs: the segmentation quality, SQ, "
+        "where F1 is the recognition quality, RQ."
+    )
+    panoptic_quality: float = param(description="Matched IoU × F1, SQ × RQ.")
 
 
 class InstanceScores(Params):
@@ -72,41 +81,44 @@ def match_instances(
     if min(thresholds) < 0.5:
         msg = f"IoU thresholds are 0.5 or more, not {min(thresholds)}."
         raise ValueError(msg)
-    n_predicted = int(np.unique(table.prediction[table.prediction > 0]).size)
-    n_true = int(np.unique(table.truth[table.truth > 0]).size)
-    iou = _matched_iou(table)
+    n_predicted, n_true = table.predicted.labels.size, table.true.labels.size
+    iou = matched_pairs(table).iou
     scores = tuple(_score(iou, t, n_predicted, n_true) for t in thresholds)
     return InstanceScores(n_predicted=n_predicted, n_true=n_true, at=scores)
 
 
-def _matched_iou(table: Contingency) -> NDArray[np.float64]:
-    """Return the IoU of the pairs that match at 0.5."""
-    both = (table.prediction > 0) & (table.truth > 0)
-    a, b, shared = table.prediction[both], table.truth[both], table.n_voxels[both]
-    union = (
-        _sizes(table.prediction, table.n_voxels, a)
-        + _sizes(table.truth, table.n_voxels, b)
-        - shared
+def matched_pairs(table: Contingency) -> Overlaps:
+    """Return the pairs of objects that match at an IoU of 0.5.
+
+    Parameters
+    ----------
+    table : Contingency
+        Pairs of labels.
+
+    Returns
+    -------
+    Overlaps
+        No object stands in two pairs.
+    """
+    overlaps = table.overlaps
+    near = 2 * overlaps.iou >= 1
+    close = _chosen(overlaps, near)
+    return _chosen(close, _is_first(close.predicted) & _is_first(close.true))
+
+
+def _chosen(overlaps: Overlaps, which: NDArray[np.bool_]) -> Overlaps:
+    return Overlaps(
+        overlaps.predicted[which],
+        overlaps.true[which],
+        overlaps.n_voxels[which],
+        overlaps.iou[which],
     )
-    near = 2 * shared >= union
-    a, b, iou = a[near], b[near], shared[near] / union[near]
-    return iou[_is_first(a) & _is_first(b)]
 
 
-def _sizes(
-    labels: NDArray[np.int64], n_voxels: NDArray[np.int64], wanted: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the number of voxels of each wanted label."""
-    unique, place = np.unique(labels, return_inverse=True)
-    size = np.zeros(unique.size, np.int64)
-    np.add.at(size, place, n_voxels)
-    return size[np.searchsorted(unique, wanted)]
-
-
-def _is_first(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _is_first(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Say of each entry whether its value has not occurred before."""
-    first = np.zeros(labels.size, bool)
-    first[np.unique(labels, return_index=True)[1]] = True
+    first = np.zeros(rows.size, bool)
+    first[np.unique(rows, return_index=True)[1]] = True
     return first
 
 
