@@ -1,16 +1,19 @@
 """Run a recipe: the one job behind the command line and the widgets."""
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from napari_mitoseg import __version__
 from napari_mitoseg.errors import WeightsError
+from napari_mitoseg.inference.interpolation import load_interpolator
 from napari_mitoseg.inference.predict import predict_maps
+from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
 from napari_mitoseg.postprocessing import ChainCache, Segmentation
+from napari_mitoseg.preprocessing import Pipeline, Restore, Step
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Region, Volume
 
@@ -87,12 +90,44 @@ def run_recipe(
     yield Progress(0, _TOTAL, "Loading the model")
     model = model or load_model(recipe.model)
     _check_weights(recipe, model.card)
-    prepared = recipe.preprocessing(volume)
+    prepared = prepare_image(volume, recipe.preprocessing, recipe.inference.device)
     predicted = predict_maps(prepared, model, recipe.inference, region, maps)
     maps = yield from _phase(predicted, 0.0, _NETWORK_SHARE)
     chain = recipe.postprocessing.run(maps, cache)
     segmentation = yield from _phase(chain, _NETWORK_SHARE, 1.0)
     return Result(maps, segmentation, _complete(recipe, model.card))
+
+
+def prepare_image(
+    volume: Volume, preprocessing: Pipeline, device: DeviceName = "auto"
+) -> Volume:
+    """Return the volume with its preprocessing in front, networks loaded.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    preprocessing : Pipeline
+        Its steps; one that restores is given the network it names.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where that runs.
+
+    Returns
+    -------
+    Volume
+        Lazy.
+
+    Raises
+    ------
+    MitoSegError
+        If a network cannot be loaded, or a step does not fit the volume.
+    """
+    for step in preprocessing.steps:
+        if isinstance(step, Restore) and step.is_marked:
+            volume = step.restore(volume, load_interpolator(step.model, device))
+        else:
+            volume = cast("Step", step)(volume)
+    return volume
 
 
 def _phase(job: Job[Answer], start: float, stop: float) -> Job[Answer]:

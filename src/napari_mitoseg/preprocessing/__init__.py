@@ -4,6 +4,16 @@ from napari_mitoseg.preprocessing.clahe import Clahe
 from napari_mitoseg.preprocessing.equalize import Equalize
 from napari_mitoseg.preprocessing.gaussian import Gaussian
 from napari_mitoseg.preprocessing.invert import Invert
+from napari_mitoseg.preprocessing.restore import Restore
 from napari_mitoseg.preprocessing.step import Pipeline, Step, steps
 
-__all__ = ["Clahe", "Equalize", "Gaussian", "Invert", "Pipeline", "Step", "steps"]
+__all__ = [
+    "Clahe",
+    "Equalize",
+    "Gaussian",
+    "Invert",
+    "Pipeline",
+    "Restore",
+    "Step",
+    "steps",
+]
