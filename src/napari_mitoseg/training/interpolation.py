@@ -37,6 +37,9 @@ from napari_mitoseg.volume import Array, Region, Volume
 LARGEST = 2**30
 """Bytes of a stack that are kept in memory: of a larger one, the middle of y and x."""
 
+EMPTY = 0.1
+"""A slice with less than this share of the usual deviation is missing."""
+
 SAVE_EVERY = 250
 BEST = 99.0
 """PSNR in dB of what hardly has an error."""
@@ -122,7 +125,7 @@ def train_interpolation(
     Notes
     -----
     Mean square error, as in [1]_, of patches that are flipped, turned and read in both
-    directions along z; slices of a single grey value are left out.  Closing the
+    directions along z unless the settings say otherwise; missing slices, next to one grey value, are left out.  Closing the
     generator leaves a checkpoint, and an earlier network in `folder` as it was.
 
     References
@@ -156,7 +159,8 @@ class _Stack:
         self.mean = self.values.mean(axis=(1, 2), dtype=np.float64)
         self.deviation = np.array([s.std(dtype=np.float64) for s in self.values])
         self.span = float(np.ptp(self.values)) or 1.0
-        good = {int(z) for z in np.flatnonzero(self.deviation)} - set(skipped)
+        present = self.deviation > EMPTY * np.median(self.deviation)
+        good = {int(z) for z in np.flatnonzero(present)} - set(skipped)
         self.near = self._triples(good, 1)
         self.far = self._triples(good, 2) or self.near
         if not self.near:
@@ -328,7 +332,7 @@ class _Run:
         triples = self.stack.far if is_far else self.stack.near
         triple = triples[chance.integers(len(triples))]
         patch, scale = self.stack.patch(triple, self.settings.patch, chance)
-        return turned(patch, chance), scale
+        return (turned(patch, chance) if self.settings.flip else patch), scale
 
 
 def turned(patch: Array, chance: np.random.Generator) -> Array:

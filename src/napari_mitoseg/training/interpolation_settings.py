@@ -41,6 +41,12 @@ class InterpolationSettings(Params):
         "two or three bad slices in a row can be bridged.",
         advanced=True,
     )
+    flip: bool = param(
+        True,
+        description="Flip and turn patches. Without, a drift that always goes the same "
+        "way is learned sooner.",
+        advanced=True,
+    )
     seed: int = param(
         0, ge=0, lt=2**31, description="Seed of all chance.", advanced=True
     )
