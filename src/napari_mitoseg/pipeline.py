@@ -1,21 +1,24 @@
 """Run a recipe: the one job behind the command line and the widgets."""
 
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
+
+import numpy as np
 
 from napari_mitoseg import __version__
-from napari_mitoseg.errors import WeightsError
+from napari_mitoseg.errors import InvalidParameterError, WeightsError
 from napari_mitoseg.inference.interpolation import load_interpolator
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.io.checks import check_image
+from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
 from napari_mitoseg.postprocessing import ChainCache, Segmentation
 from napari_mitoseg.preprocessing import Pipeline, Restore, Step
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Region, Volume
+from napari_mitoseg.volume import Array, Region, Volume
 
 _TOTAL = 1000
 _NETWORK_SHARE = 0.9
@@ -128,6 +131,66 @@ def prepare_image(
         else:
             volume = cast("Step", step)(volume)
     return volume
+
+
+def restore_stack(
+    volume: Volume, step: Restore, device: DeviceName = "auto"
+) -> Job[Volume]:
+    """Restore what is marked, at once.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    step : Restore
+        Network and marks.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where the network runs.
+
+    Yields
+    ------
+    Progress
+        One a slice.
+
+    Returns
+    -------
+    Volume
+        Of the same type.  Restored slices are in memory, the others are read from
+        `volume` when they are needed.
+
+    Raises
+    ------
+    InvalidParameterError
+        If nothing is marked, or a mark cannot be restored.
+    WeightsError
+        If the network is missing or damaged.
+    """
+    if not step.is_marked:
+        msg = "No slice and no region is marked. Mark what is to be restored."
+        raise InvalidParameterError(msg)
+    slices = sorted({mark.z for mark in step.marks(volume.shape)})
+    yield Progress(0, len(slices), "Loading the network")
+    restored = step.restore(volume, load_interpolator(step.model, device))
+    planes: dict[int, Array] = {}
+    for done, z in enumerate(slices):
+        yield Progress(done, len(slices), f"Restoring slice {z}")
+        planes[z] = _of_type(restored.read_slice(z), volume.dtype)
+
+    def read(z: int, rows: slice, columns: slice) -> Array:
+        if z in planes:
+            return planes[z][rows, columns]
+        return np.asarray(volume.data[z, rows, columns])
+
+    stack = PlaneStack(volume.shape, volume.dtype, read)
+    return replace(volume, data=stack, name=f"{volume.name} restored")
+
+
+def _of_type(plane: Array, dtype: np.dtype[Any]) -> Array:
+    """Return grey values in the type of their stack."""
+    if dtype.kind not in "iu":
+        return plane.astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.rint(plane).clip(limits.min, limits.max).astype(dtype)
 
 
 def _phase(job: Job[Answer], start: float, stop: float) -> Job[Answer]:

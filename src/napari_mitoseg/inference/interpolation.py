@@ -16,11 +16,9 @@ from napari_mitoseg.inference.tiling import (
 )
 from napari_mitoseg.models.interpolation import InterpolationNetwork
 from napari_mitoseg.models.interpolation_file import load_interpolation
-from napari_mitoseg.volume import Array
+from napari_mitoseg.volume import Array, PlaneBox
 
 TILE = 1024
-
-PlaneBox = tuple[int, int, int, int]
 
 
 class Interpolator:

@@ -10,10 +10,9 @@ from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
 from napari_mitoseg.errors import ShapeError
-from napari_mitoseg.inference.interpolation import PlaneBox
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.params import Params, param
-from napari_mitoseg.volume import Array, Volume
+from napari_mitoseg.volume import Array, PlaneBox, Volume
 
 Map = NDArray[np.float64]
 Interpolate = Callable[[Array, Array], Array]

@@ -2,6 +2,7 @@
 
 A folder holds ``interpolation.json``, its `InterpolationCard`, and
 ``weights.safetensors``; it is no model that segments, and is not in the list of those.
+Only loading and saving import torch.
 """
 
 import hashlib
@@ -9,15 +10,16 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from napari_mitoseg.errors import WeightsError
-from napari_mitoseg.models import weights_file
-from napari_mitoseg.models.interpolation import InterpolationNetwork
 from napari_mitoseg.models.zoo import WEIGHTS_FILE, models_folder, read_weights
 from napari_mitoseg.params import Params, describe, param
+
+if TYPE_CHECKING:
+    from napari_mitoseg.models.interpolation import InterpolationNetwork
 
 CARD_FILE = "interpolation.json"
 FOLDER = "interpolation"
@@ -53,7 +55,7 @@ class TrainedInterpolation:
     """
 
     card: InterpolationCard
-    network: InterpolationNetwork
+    network: "InterpolationNetwork"
 
 
 def interpolation_folder(name: str) -> Path:
@@ -62,7 +64,7 @@ def interpolation_folder(name: str) -> Path:
 
 
 def save_interpolation(
-    network: InterpolationNetwork, card: InterpolationCard, folder: Path
+    network: "InterpolationNetwork", card: InterpolationCard, folder: Path
 ) -> InterpolationCard:
     """Write the folder of an interpolation network.
 
@@ -85,6 +87,8 @@ def save_interpolation(
     WriteError
         If a file cannot be written; an earlier network stays usable.
     """
+    from napari_mitoseg.models import weights_file  # noqa: PLC0415
+
     content = weights_file.serialize(network)
     known = {
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -116,13 +120,47 @@ def load_interpolation(folder: str | os.PathLike[str]) -> TrainedInterpolation:
     WeightsError
         If there is none, or it is damaged.
     """
+    from napari_mitoseg.models import weights_file  # noqa: PLC0415
+    from napari_mitoseg.models.interpolation import (  # noqa: PLC0415
+        InterpolationNetwork,
+    )
+
     found = _found(folder)
-    card = _read_card(found)
+    card = read_interpolation_card(found)
     path = found / WEIGHTS_FILE
     content = read_weights(path, card.sha256)
     network = InterpolationNetwork.from_config(card.config)
     weights_file.fill_in(network, content, path, FOLDER)
     return TrainedInterpolation(card, network)
+
+
+def read_interpolation_card(folder: Path) -> InterpolationCard:
+    """Read the card of an interpolation network.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with ``interpolation.json``.
+
+    Returns
+    -------
+    InterpolationCard
+        What is known about it.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read or is no card.
+    """
+    path = folder / CARD_FILE
+    try:
+        return InterpolationCard.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read ({error}). Train the network again."
+        raise WeightsError(msg) from error
+    except ValidationError as error:
+        msg = f"{path} is damaged: {describe(error)} Train the network again."
+        raise WeightsError(msg) from error
 
 
 def _found(name_or_folder: str | os.PathLike[str]) -> Path:
@@ -138,15 +176,3 @@ def _found(name_or_folder: str | os.PathLike[str]) -> Path:
         "network on the stack (train-interpolation), and give the folder it wrote."
     )
     raise WeightsError(msg)
-
-
-def _read_card(folder: Path) -> InterpolationCard:
-    path = folder / CARD_FILE
-    try:
-        return InterpolationCard.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read ({error}). Train the network again."
-        raise WeightsError(msg) from error
-    except ValidationError as error:
-        msg = f"{path} is damaged: {describe(error)} Train the network again."
-        raise WeightsError(msg) from error

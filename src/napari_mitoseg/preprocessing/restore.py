@@ -10,9 +10,8 @@ import numpy as np
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.params import param
 from napari_mitoseg.preprocessing.step import Step, steps
-from napari_mitoseg.volume import Array, Shape, Volume
+from napari_mitoseg.volume import Array, PlaneBox, Shape, Volume
 
-PlaneBox = tuple[int, int, int, int]
 SliceBox = tuple[int, int, int, int, int]
 
 LONGEST_RUN = 3

@@ -125,8 +125,9 @@ def train_interpolation(
     Notes
     -----
     Mean square error, as in [1]_, of patches that are flipped, turned and read in both
-    directions along z unless the settings say otherwise; missing slices, next to one grey value, are left out.  Closing the
-    generator leaves a checkpoint, and an earlier network in `folder` as it was.
+    directions along z unless the settings say otherwise; missing slices, next to one
+    grey value, are left out.  Closing the generator leaves a checkpoint, and an earlier
+    network in `folder` as it was.
 
     References
     ----------
