@@ -376,7 +376,7 @@ def noisy_slices(
     for one in found:
         places = "".join(f"  y {a}–{c}, x {b}–{d}" for a, b, c, d in one.boxes)
         _tell(f"slice {one.z:4d}  score {one.score:8.1f}  {one.reason}{places}")
-    _tell(f"{len(found)} slices proposed")
+    _tell(f"Slices proposed: {len(found)}")
 
 
 @app.command
@@ -387,7 +387,7 @@ def restore(
     model: Path,
     out: Path,
     slices: str = "",
-    box: tuple[str, ...] = (),
+    box: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     spacing: SpacingText = None,
     device: DeviceName = "auto",
 ) -> None:
@@ -423,8 +423,8 @@ def restore(
         }
     )
     write_image_tiff(out, _run(restore_stack(volume, step, device)))
-    n_slices, n_boxes = len(step.slices), len(step.boxes)
-    _tell(f"{n_slices} slices and {n_boxes} regions restored, written to {out}")
+    many = f"slices: {len(step.slices)}, regions: {len(step.boxes)}"
+    _tell(f"Restored {many}; written to {out}")
 
 
 @app.command

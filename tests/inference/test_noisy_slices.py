@@ -102,8 +102,8 @@ def test_a_higher_threshold_proposes_less(stack):
 
 
 def test_too_few_slices_are_refused(stack):
-    with pytest.raises(ShapeError, match=r"has 5 slices, of which 3.*at least 4"):
-        find(stack[:5])
+    with pytest.raises(ShapeError, match=r"has 4 slices, of which 2.*at least 3"):
+        find(stack[:4])
 
 
 def test_robust_scores_by_hand():

@@ -272,7 +272,7 @@ class RestoreWidget(StackPanel):
     def _on_found(self, found: tuple[NoisySlice, ...]) -> None:
         self.table.show_found(found)
         self._refresh()
-        many = "No slice stands out." if not found else f"{len(found)} slices proposed."
+        many = f"Slices proposed: {len(found)}." if found else "No slice stands out."
         self.say(f"{many} A lower threshold proposes more.")
 
     def _on_mark_found(self) -> None:
@@ -370,4 +370,4 @@ def _about_network(card: "InterpolationCard | None") -> str:
 def _about_marks(step: Restore) -> str:
     if not step.is_marked:
         return "Nothing is marked."
-    return f"Marked: {len(step.slices)} whole slices, {len(step.boxes)} regions."
+    return f"Marked whole slices: {len(step.slices)}, regions: {len(step.boxes)}."

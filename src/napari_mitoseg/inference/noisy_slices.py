@@ -46,7 +46,7 @@ LEAST = 1e-6
 MOST = 1e6
 """Score of a missing slice."""
 
-FEWEST = 4
+FEWEST = 3
 """Slices with both neighbours that are needed to say what is usual."""
 
 

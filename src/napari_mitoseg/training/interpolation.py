@@ -209,6 +209,9 @@ class _Run:
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             self.network = InterpolationNetwork(config).to(self.device).train()
+        divisor = self.network.divisor[1]
+        # Batch statistics need more than one position at the coarsest level.
+        self.patch = max(-(-settings.patch // divisor), 2) * divisor
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=settings.learning_rate
         )
@@ -251,7 +254,7 @@ class _Run:
                 raise
             msg = (
                 f"Training ran out of memory on {self.device} with "
-                f"{self.settings.batch} patches of {self.settings.patch} pixels in a "
+                f"{self.settings.batch} patches of {self.patch} pixels in a "
                 "step. Close other programs, or choose smaller patches or fewer."
             )
             raise DeviceMemoryError(msg) from error
@@ -332,7 +335,7 @@ class _Run:
         is_far = chance.random() < self.settings.far
         triples = self.stack.far if is_far else self.stack.near
         triple = triples[chance.integers(len(triples))]
-        patch, scale = self.stack.patch(triple, self.settings.patch, chance)
+        patch, scale = self.stack.patch(triple, self.patch, chance)
         return (turned(patch, chance) if self.settings.flip else patch), scale
 
 

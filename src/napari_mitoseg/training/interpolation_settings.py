@@ -20,8 +20,7 @@ class InterpolationSettings(Params):
         128,
         ge=16,
         le=1024,
-        multiple_of=16,
-        description="Side of the patches; 256 was published.",
+        description="Side of the patches, at least; 256 was published.",
         unit="px",
         advanced=True,
     )
