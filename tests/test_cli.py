@@ -436,6 +436,56 @@ def test_training_on_labels_writes_a_model_with_its_provenance(
     assert "--seed 3" in card["command"]
 
 
+@pytest.fixture
+def noisy_file(stack: Volume, tmp_path: Path) -> Path:
+    """The stack with its slice 4 missing."""
+    image = stack.read().copy()
+    image[4] = 0
+    path = tmp_path / "noisy.tif"
+    tifffile.imwrite(path, image)
+    return path
+
+
+@pytest.fixture
+def interpolation(run: Command, noisy_file: Path, tmp_path: Path) -> Path:
+    """Folder of a network trained on it for a moment."""
+    folder = tmp_path / "interpolation"
+    status, said, _ = run(
+        "train-interpolation", noisy_file, "--out", folder, "--minutes", 0.001,
+        "--reach", 2, "--device", "cpu",
+    )  # fmt: skip
+    assert status == 0
+    assert "dB, the mean of the neighbours" in said
+    return folder
+
+
+def test_a_missing_slice_is_proposed_and_restored(
+    run: Command, noisy_file: Path, interpolation: Path, tmp_path: Path
+) -> None:
+    model = ("--model", interpolation, "--device", "cpu")
+    loose = ("--threshold", 50)
+    status, said, _ = run("noisy-slices", noisy_file, *model, *loose)
+    assert status == 0
+    assert "slice    4" in said
+    assert "Slices proposed: 1" in said
+    _, step, _ = run("noisy-slices", noisy_file, *model, *loose, "--json")
+    assert json.loads(step)["slices"] == [4]
+    assert Recipe.parse({"preprocessing": [json.loads(step)]}).preprocessing.steps
+
+    out = tmp_path / "restored.tif"
+    options = (*model, "--out", out, "--spacing", SPACING)
+    status, said, _ = run(
+        "restore", noisy_file, *options, "--slices", "4", "--box", "2,8,8,40,48"
+    )
+    assert status == 0
+    assert "Restored slices: 1, regions: 1" in said
+    before, after = tifffile.imread(noisy_file), tifffile.imread(out)
+    assert (after.shape, after.dtype) == (before.shape, before.dtype)
+    assert after[4].std() > 5
+    same = (after == before).all(axis=(1, 2))
+    assert np.flatnonzero(~same).tolist() == [2, 4]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -491,3 +541,38 @@ def test_labels_that_cannot_be_trained_on_leave_nothing(
     assert status == 2
     assert words in error
     assert not out.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "No slice and no region is marked"),
+        (("--slices", "99"), "Slice 99 was asked for"),
+        (("--slices", "0"), "no good slice below"),
+        (("--box", "1,2,3"), "boxes"),
+        (("--box", "1,a,3,4,5"), "boxes"),
+    ],
+)
+def test_what_cannot_be_restored_is_said(
+    run: Command,
+    noisy_file: Path,
+    interpolation: Path,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    words: str,
+) -> None:
+    out = tmp_path / "restored.tif"
+    status, _, said = run(
+        "restore", noisy_file, "--model", interpolation, "--out", out, *options
+    )
+    assert status == 2
+    assert words in said
+    assert not out.exists()
+
+
+def test_a_folder_without_a_network_is_said(
+    run: Command, noisy_file: Path, tmp_path: Path
+) -> None:
+    status, _, said = run("noisy-slices", noisy_file, "--model", tmp_path)
+    assert status == 2
+    assert "train-interpolation" in said

@@ -10,6 +10,7 @@ import numpy as np
 from napari_mitoseg import __version__
 from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.predict import predict_maps
+from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.jobs import Job, Progress, as_part, relayed
 from napari_mitoseg.labelling import consecutive
@@ -18,6 +19,7 @@ from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
 from napari_mitoseg.postprocessing import Chain, ChainCache, Segmentation
 from napari_mitoseg.preprocessing import Pipeline, Prepared, Table
 from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.restoration import prepare_image
 from napari_mitoseg.volume import Array, Region, Volume
 
 _TOTAL = 1000
@@ -28,7 +30,7 @@ _PREPARED_UP_TO = 0.2
 """The same for preprocessing, where it must look at the stack before."""
 
 Answer = TypeVar("Answer")
-Prepare = Callable[[Volume, Pipeline], Job[Prepared]]
+Prepare = Callable[[Volume, Pipeline, DeviceName], Job[Prepared]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +89,6 @@ class Result:
         return {} if self.basis is None else self.basis.prepared.tables
 
 
-def prepare_image(volume: Volume, preprocessing: Pipeline) -> Job[Prepared]:
-    """Put preprocessing in front of a volume; see `Pipeline.prepare`."""
-    return preprocessing.prepare(volume)
-
-
 def run_recipe(
     volume: Volume,
     recipe: Recipe,
@@ -144,7 +141,7 @@ def run_recipe(
     model = model or load_model(recipe.model)
     _check_weights(recipe, model.card)
     start = 0.0 if _is_local(recipe.preprocessing) else _PREPARED_UP_TO
-    job = prepare(volume, recipe.preprocessing)
+    job = prepare(volume, recipe.preprocessing, recipe.inference.device)
     prepared = yield from _phase(job, 0.0, start)
     predicted = predict_maps(prepared.volume, model, recipe.inference, region, maps)
     maps = yield from _phase(predicted, start, _NETWORK_UP_TO)

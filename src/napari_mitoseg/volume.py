@@ -15,6 +15,8 @@ from napari_mitoseg.errors import InvalidParameterError, ShapeError
 Array = NDArray[Any]
 Spacing = tuple[float, float, float]
 Shape = tuple[int, int, int]
+PlaneBox = tuple[int, int, int, int]
+"""Part of a slice: first y and x, past-the-end y and x."""
 
 NANOMETRES: dict[str, float] = {
     "nm": 1.0,

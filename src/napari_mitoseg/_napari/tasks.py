@@ -15,6 +15,7 @@ import numpy as np
 from napari_mitoseg._napari.reader import LayerData, image_data
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.evaluation import Evaluation, compare_labels
+from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, find_model, load_model, read_card
@@ -70,7 +71,9 @@ class PreparedCache:
     def __init__(self) -> None:
         self._known: tuple[Volume, Pipeline, Prepared] | None = None
 
-    def prepare(self, volume: Volume, preprocessing: Pipeline) -> Job[Prepared]:
+    def prepare(
+        self, volume: Volume, preprocessing: Pipeline, device: DeviceName = "auto"
+    ) -> Job[Prepared]:
         """Prepare a volume, unless it is the same as the last time.
 
         Parameters
@@ -79,6 +82,8 @@ class PreparedCache:
             The stack; the same if its data are the same object.
         preprocessing : Pipeline
             What is done to it.
+        device : {"auto", "cpu", "cuda", "mps"}
+            Where networks in it run.
 
         Yields
         ------
@@ -90,12 +95,14 @@ class PreparedCache:
         Prepared
             See `Pipeline.prepare`.
         """
+        from napari_mitoseg.restoration import prepare_image  # noqa: PLC0415
+
         if self._known is not None:
             last, steps, prepared = self._known
             same = last.data is volume.data and last.spacing == volume.spacing
             if same and steps == preprocessing:
                 return prepared
-        prepared = yield from preprocessing.prepare(volume)
+        prepared = yield from prepare_image(volume, preprocessing, device)
         self._known = volume, preprocessing, prepared
         return prepared
 

@@ -1,7 +1,8 @@
 """Reading EM stacks and labels, and writing results.
 
-`read_volume`, `read_labels`, `check_image`, `write_labels_tiff`, `write_result_zarr`
-and `staged` are loaded when first used: zarr alone takes a quarter of a second.
+`read_volume`, `read_labels`, `check_image`, `write_image_tiff`, `write_labels_tiff`,
+`write_result_zarr` and `staged` are loaded when first used: zarr alone takes a quarter
+of a second.
 """
 
 from importlib import import_module
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from napari_mitoseg.io.checks import check_image
     from napari_mitoseg.io.ome_zarr import write_result_zarr
     from napari_mitoseg.io.read import read_labels, read_volume
-    from napari_mitoseg.io.tiff import write_labels_tiff
+    from napari_mitoseg.io.tiff import write_image_tiff, write_labels_tiff
 
 __all__ = [
     "check_image",
@@ -21,6 +22,7 @@ __all__ = [
     "read_labels",
     "read_volume",
     "staged",
+    "write_image_tiff",
     "write_labels_tiff",
     "write_result_zarr",
 ]
@@ -31,6 +33,7 @@ _HOMES = {
     "read_labels": "read",
     "read_volume": "read",
     "staged": "atomic",
+    "write_image_tiff": "tiff",
     "write_labels_tiff": "tiff",
     "write_result_zarr": "ome_zarr",
 }

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +28,7 @@ from napari_mitoseg.io.tiff_pages import (
     truncated,
     virtual_planes,
 )
-from napari_mitoseg.volume import Array, LazyArray, Shape, Spacing
+from napari_mitoseg.volume import Array, LazyArray, Shape, Spacing, Volume
 
 TIFFS = (".tif", ".tiff")
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -129,13 +129,52 @@ def write_labels_tiff(path: Path, labels: LazyArray, spacing: Spacing | None) ->
     """
     shape = check_axes(labels.shape)
     dtype = stored_type(labels.dtype)
+    planes = (stored(labels[z], dtype) for z in range(shape[0]))
+    _write(path, planes, shape, dtype, spacing)
+
+
+def write_image_tiff(path: Path, volume: Volume) -> None:
+    """Write an image as a compressed TIFF stack with spacing.
+
+    Parameters
+    ----------
+    path : Path
+        The file; replaced if it exists, once the new one is complete.
+    volume : Volume
+        Read slice by slice; 64-bit numbers are stored with 32 bits.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
+
+    Notes
+    -----
+    See `write_labels_tiff` for the description in the file.
+    """
+    kind = volume.dtype
+    dtype = np.dtype(f"{kind.kind}4") if kind.itemsize > 4 else kind.newbyteorder("=")
+    planes = (
+        volume.read_slice(z).astype(dtype, copy=False) for z in range(volume.shape[0])
+    )
+    _write(path, planes, volume.shape, dtype, volume.spacing)
+
+
+def _write(
+    path: Path,
+    planes: Iterator[Array],
+    shape: Shape,
+    dtype: np.dtype[Any],
+    spacing: Spacing | None,
+) -> None:
+    """Write planes as ImageJ would describe them."""
     n_bytes = math.prod(shape) * dtype.itemsize
     with (
         staged(path.parent, [path.name]) as paths,
         tifffile.TiffWriter(paths[path.name], bigtiff=n_bytes > CLASSIC) as file,
     ):
         file.write(
-            (stored(labels[z], dtype) for z in range(shape[0])),
+            planes,
             shape=shape,
             dtype=dtype,
             photometric="minisblack",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_mitoseg.errors import InvalidParameterError, WeightsError, WriteError
 from napari_mitoseg.models.architectures import architectures
@@ -38,6 +38,29 @@ def build_network(card: ModelCard, content: bytes, path: Path) -> Network:
         If the architecture is unknown, or the weights are damaged or do not fit.
     """
     network = _untrained(card, path)
+    fill_in(network, content, path, card.architecture)
+    return network
+
+
+def fill_in(network: nn.Module, content: bytes, path: Path, architecture: str) -> None:
+    """Fill weights into a network, and put it into evaluation mode.
+
+    Parameters
+    ----------
+    network : Module
+        Changed in place.
+    content : bytes
+        A safetensors file.
+    path : Path
+        Where it came from, for messages.
+    architecture : str
+        What the network is, for messages.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are damaged or do not fit.
+    """
     try:
         tensors = load(content)
     except SafetensorError as error:
@@ -46,21 +69,21 @@ def build_network(card: ModelCard, content: bytes, path: Path) -> Network:
     misfits = _misfits(network.state_dict(), tensors)
     if misfits:
         msg = (
-            f"{path} does not fit the architecture {card.architecture!r} with the "
+            f"{path} does not fit the architecture {architecture!r} with the "
             f"configuration on its card: {'; '.join(misfits[:SHOWN])}"
             f"{' ...' if len(misfits) > SHOWN else ''}. Train the model again."
         )
         raise WeightsError(msg)
     network.load_state_dict(tensors)
-    return network.eval()
+    network.eval()
 
 
-def serialize(network: Network, *, compact: bool = False) -> bytes:
+def serialize(network: nn.Module, *, compact: bool = False) -> bytes:
     """Return the weights of a network as the bytes of a safetensors file.
 
     Parameters
     ----------
-    network : Network
+    network : Module
         With its weights.
     compact : bool
         Round convolution weights to 16 bits: half the size, and outputs that differ

@@ -213,7 +213,7 @@ def load_model(name_or_folder: str | os.PathLike[str]) -> TrainedModel:
     """
     folder = find_model(name_or_folder)
     card = read_card(folder)
-    content = _read_weights(folder / WEIGHTS_FILE, card.sha256)
+    content = read_weights(folder / WEIGHTS_FILE, card.sha256)
     from napari_mitoseg.models import weights_file  # noqa: PLC0415
 
     path = folder / WEIGHTS_FILE
@@ -302,8 +302,26 @@ def _unknown(name: str) -> str:
     )
 
 
-def _read_weights(path: Path, checksum: str) -> bytes:
-    """Read a weights file and compare its checksum with the card's."""
+def read_weights(path: Path, checksum: str) -> bytes:
+    """Read a weights file and compare its checksum with the card's.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    checksum : str
+        Its sha256, as the card says.
+
+    Returns
+    -------
+    bytes
+        The file's content.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read, or is another file than the card's.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -5,6 +5,7 @@ from napari_mitoseg.preprocessing.equalize import Equalize
 from napari_mitoseg.preprocessing.gaussian import Gaussian
 from napari_mitoseg.preprocessing.invert import Invert
 from napari_mitoseg.preprocessing.register import Register
+from napari_mitoseg.preprocessing.restore import Restore
 from napari_mitoseg.preprocessing.step import (
     Pipeline,
     Prepared,
@@ -21,6 +22,7 @@ __all__ = [
     "Pipeline",
     "Prepared",
     "Register",
+    "Restore",
     "Step",
     "Table",
     "steps",
