@@ -34,7 +34,7 @@ from napari_mitoseg.training.dense_data import (
 )
 from napari_mitoseg.training.dense_plan import PACE, plan_fit
 from napari_mitoseg.training.dense_report import DenseProgress, DenseResult
-from napari_mitoseg.training.dense_settings import DenseSettings
+from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
 from napari_mitoseg.training.fit import FitProgress, FitResult, never
 from napari_mitoseg.training.precision import faster_precision
 from napari_mitoseg.training.provenance import describe_dense
@@ -42,7 +42,6 @@ from napari_mitoseg.training.schedule import Schedule
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.sparse_data import spacing_of
 from napari_mitoseg.training.sparse_plan import FAST_PIXEL
-from napari_mitoseg.training.sparse_settings import SCRATCH
 from napari_mitoseg.training.trainers import trainer_for
 from napari_mitoseg.training.work_folder import WorkFolder
 from napari_mitoseg.volume import Spacing
