@@ -215,7 +215,8 @@ def train(  # noqa: PLR0913 - the options of the command
         }
     )
     pairs = [
-        _read_labelled(*pair, spacing) for pair in ((image, labels), *(more or ()))
+        _read_labelled(grey, truth, spacing)
+        for grey, truth in [(image, labels), *(more or [])]
     ]
     result = _run(train_dense(pairs, settings, folder=out, resume=resume))
     scores = "".join(f", IoU {s.value:.3f} on {s.data}" for s in result.scores)
