@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from qtpy.QtCore import Qt
 
 from napari_mitoseg._napari import train_tasks
 from napari_mitoseg._napari.annotation_layer import ANNOTATION
@@ -59,7 +60,7 @@ class FakeDense:
         order.folder.mkdir(parents=True, exist_ok=True)
         (order.folder / "model.json").write_text(card.model_dump_json())
         model = TrainedModel(card, None)  # type: ignore[arg-type]
-        score = Score(data="stack, slices kept back", value=0.81, seen="same stack")
+        score = Score(data="stack, slices 5–5", value=0.81, seen="same stack")
         return DenseResult(model, order.folder, (score,), 10, 1.0)
 
     def list_networks(self) -> Job[tuple[NetworkChoice, ...]]:
@@ -170,7 +171,7 @@ def test_a_training_gets_what_is_shown(
 def test_networks_are_offered_and_explained(trainer: TrainWidget) -> None:
     box = trainer.training.network
     assert [box.itemText(n) for n in range(box.count())] == ["fast", "resunet-r"]
-    assert box.itemData(1, 3) == "Deep. (3D)"
+    assert box.itemData(1, Qt.ItemDataRole.ToolTipRole) == "Deep. (3D)"
     assert box.currentText() == "fast"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_mitoseg._napari.form import ignore_wheel, shrink
@@ -69,8 +70,8 @@ class DenseBox(NewModelBox):
         for number, one in enumerate(networks):
             self.network.addItem(one.name)
             about = f"{one.about} ({one.dimensions}D)"
-            # 3 is Qt.ItemDataRole.ToolTipRole.
-            self.network.setItemData(number, about, 3)
+            role = Qt.ItemDataRole.ToolTipRole
+            self.network.setItemData(number, about, role)
         self.network.setCurrentText(chosen)
         self.network.blockSignals(False)
 

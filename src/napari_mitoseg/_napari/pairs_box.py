@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -61,6 +61,9 @@ class PairsBox(QWidget):
         self.remove_button = QPushButton("Remove")
         self.list = QListWidget()
         self.list.setFixedHeight(LIST_HEIGHT)
+        off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.list.setHorizontalScrollBarPolicy(off)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         shrink(self.list)
         self._arrange()
         self._connect()
@@ -162,7 +165,9 @@ class PairsBox(QWidget):
         pair = self.chosen
         self.add_button.setEnabled(pair is not None and pair not in self._added)
         self.list.clear()
-        self.list.addItems([f"{i.name} + {labels.name}" for i, labels in self._added])
+        for number, (image, labels) in enumerate(self._added):
+            self.list.addItem(f"{image.name} + {labels.name}")
+            self.list.item(number).setToolTip(f"{image.name}\n{labels.name}")
         for widget in (self.list, self.remove_button):
             widget.setVisible(bool(self._added))
         self.changed.emit()

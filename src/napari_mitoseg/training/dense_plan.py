@@ -31,7 +31,7 @@ LIGHT = AugmentationChain(
         Flip(),
         Rescale(smallest=0.9, largest=1.1),
         Elastic(probability=0.5),
-        Grayscale(probability=0.5, gamma=0.5),
+        Grayscale(probability=0.5, brightness=0.25, gamma=0.25),
     )
 )
 """For the stack that is labelled: what its other slices may look like."""
