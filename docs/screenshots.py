@@ -2,9 +2,9 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [WIDGET]
 
-WIDGET is segment, annotate or evaluate. The Annotate widget trains for a
-minute. Look at each picture before it is committed: nothing cut off, nothing that must
-be scrolled to.
+WIDGET is segment, annotate, train or evaluate. The Annotate and the Train widget train
+for a minute. Look at each picture before it is committed: nothing cut off, nothing that
+must be scrolled to.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from napari_mitoseg._napari.annotation_tasks import TrainingChoices
 from napari_mitoseg._napari.evaluate import EvaluateWidget
 from napari_mitoseg._napari.layers import show_scale_bar
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
+from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg.samples import synthetic_em
 
 WINDOW = (1280, 800)
@@ -34,6 +35,7 @@ NAMES = {
     SegmentWidget: "Segment mitochondria",
     AnnotateWidget: "Annotate and train",
     EvaluateWidget: "Evaluate a segmentation",
+    TrainWidget: "Train on labels",
 }
 TRAIN_MINUTES = 1.0
 
@@ -183,10 +185,35 @@ def with_errors(truth: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return found
 
 
+def shoot_train(folder: Path, shape: tuple[int, ...]) -> None:
+    """Take the pictures of the Train widget: choose, train, look."""
+    viewer, widget, truth = open_widget(TrainWidget, "synthetic EM", shape)
+    image = widget.image.usable
+    viewer.add_labels(truth, name="truth", scale=image.scale, units=image.units)
+    wait(lambda: not widget.lister.is_busy)
+    minutes = {"minutes": TRAIN_MINUTES}
+    settings = widget.training.settings.model_copy(update=minutes)
+    widget.training.set_settings(settings)
+    shoot(viewer, "train-before", folder)
+    widget.start_training()
+    wait(lambda: widget.progress.bar.value() > 700 or not widget.is_busy)
+    shoot(viewer, "train-during", folder)
+    wait(lambda: not widget.is_busy)
+    shoot(viewer, "train-after", folder)
+    viewer.close()
+    viewer, widget, truth = open_widget(TrainWidget, LONG, (4, 256, 256))
+    image = widget.image.usable
+    viewer.add_labels(truth, name=LONG, scale=image.scale, units=image.units)
+    widget.pairs.add()
+    shoot(viewer, "train-long-names", folder)
+    viewer.close()
+
+
 PICTURES = {
     "segment": shoot_segment,
     "annotate": shoot_annotate,
     "evaluate": shoot_evaluate,
+    "train": shoot_train,
 }
 
 

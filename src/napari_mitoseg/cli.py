@@ -25,8 +25,8 @@ from napari_mitoseg.volume import Spacing, Volume, as_spacing
 
 if TYPE_CHECKING:
     from napari_mitoseg.annotation.encoding import Annotation
-    from napari_mitoseg.training.dense_data import LabelledVolume
     from napari_mitoseg.evaluation.scores import Evaluation, Figure
+    from napari_mitoseg.training.dense_data import LabelledVolume
     from napari_mitoseg.training.sparse_report import SparseResult
 
 BAD_INPUT = 2
@@ -220,7 +220,8 @@ def train(  # noqa: PLR0913 - the options of the command
         }
     )
     pairs = [
-        _read_labelled(*pair, spacing) for pair in ((image, labels), *(more or ()))
+        _read_labelled(grey, truth, spacing)
+        for grey, truth in [(image, labels), *(more or [])]
     ]
     result = _run(train_dense(pairs, settings, folder=out, resume=resume))
     scores = "".join(f", IoU {s.value:.3f} on {s.data}" for s in result.scores)

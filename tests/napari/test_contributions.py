@@ -17,6 +17,7 @@ from napari_mitoseg._napari.evaluate import EvaluateWidget
 from napari_mitoseg._napari.reader import contrast_of, get_reader, read_layers
 from napari_mitoseg._napari.restore import RestoreWidget
 from napari_mitoseg._napari.segment import SegmentWidget
+from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg._napari.writer import spacing_in, write_tiff, write_zarr
 from napari_mitoseg.errors import ReadError
 from napari_mitoseg.io import read_labels
@@ -44,6 +45,7 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
     [
         (SegmentWidget, "napari/layers/segment"),
         (AnnotateWidget, "napari/layers/segment"),
+        (TrainWidget, "napari/layers/segment"),
         (RestoreWidget, "napari/layers/segment"),
         (EvaluateWidget, "napari/layers/measure"),
     ],

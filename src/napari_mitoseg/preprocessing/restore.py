@@ -155,7 +155,7 @@ class Restore(Step):
             Ready to be called.
         """
         loaded = self.model_copy()
-        loaded._interpolate = interpolate  # noqa: SLF001 - of the same class
+        loaded._interpolate = interpolate
         return loaded
 
     def marks(self, shape: Shape) -> Iterator[Mark]:

@@ -78,12 +78,35 @@ class DenseData:
     held: tuple[tuple[int, ...], ...]
     digest: str
 
-    def held_regions(self) -> Iterator[tuple[LabelledVolume, Region]]:
-        """Iterate over the parts that are kept back, as large as may be."""
+    @property
+    def n_held(self) -> int:
+        """Voxels that are kept back."""
+        return sum(
+            len(held) * math.prod(pair.image.shape[1:])
+            for pair, held in zip(self.volumes, self.held, strict=True)
+        )
+
+    def held_regions(
+        self, share: float = 1.0
+    ) -> Iterator[tuple[LabelledVolume, Region]]:
+        """Iterate over what is kept back, as few blocks of slices.
+
+        Parameters
+        ----------
+        share : float
+            How much of each block, from its middle; one slice at least.
+
+        Yields
+        ------
+        LabelledVolume, Region
+            The volume, and a part of it.
+        """
         for pair, held in zip(self.volumes, self.held, strict=True):
             _, height, width = pair.image.shape
             for first, last in runs(held):
-                yield pair, Region((first, 0, 0), (last + 1, height, width))
+                depth = max(1, int(share * (last + 1 - first)))
+                start = first + (last + 1 - first - depth) // 2
+                yield pair, Region((start, 0, 0), (start + depth, height, width))
 
 
 def check_volumes(volumes: Sequence[LabelledVolume], settings: DenseSettings) -> None:
