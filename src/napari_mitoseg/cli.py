@@ -120,6 +120,8 @@ def segment(  # noqa: PLR0913 - the options of the command
     _run(write_result(result, out, format))
     found = int(result.segmentation.labels.max(initial=0))
     _tell(f"{found} mitochondria in {volume.name}, written to {out}")
+    for note in result.notes:
+        _tell(note)
 
 
 @app.command

@@ -8,7 +8,7 @@ nothing behind.
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from napari_mitoseg.volume import Region
@@ -42,6 +42,32 @@ class Progress:
 
 
 Job = Generator[Progress, None, Result]
+
+
+def as_part(n_before: int, n_parts: int, progress: Progress) -> Progress:
+    """Turn a report of one of several equal parts into one of the whole.
+
+    Parameters
+    ----------
+    n_before : int
+        Parts that are finished.
+    n_parts : int
+        All parts.
+    progress : Progress
+        Of the part that is being done.
+
+    Returns
+    -------
+    Progress
+        Of all parts.
+
+    Examples
+    --------
+    >>> as_part(1, 2, Progress(1, 4)).fraction
+    0.625
+    """
+    done = n_before * progress.total + progress.done
+    return replace(progress, done=done, total=n_parts * progress.total)
 
 
 def relayed(job: Job[Result], report: Callable[[Progress], Progress]) -> Job[Result]:

@@ -126,6 +126,29 @@ def look_up(table: Array, labels: Labels, out: Labels | None = None) -> Labels:
     return result
 
 
+def consecutive(labels: Labels) -> Labels:
+    """Close gaps in the numbers of labels, keeping their order.
+
+    Parameters
+    ----------
+    labels : ndarray of uint32, shape (Z, Y, X)
+        Labels.
+
+    Returns
+    -------
+    ndarray of uint32, shape (Z, Y, X)
+        Numbers from 1 without gaps; `labels` itself where there are none.
+
+    Examples
+    --------
+    >>> consecutive(np.array([[[0, 7, 7, 2]]], np.uint32)).tolist()
+    [[[0, 2, 2, 1]]]
+    """
+    occurs = _occurring(labels)
+    table = np.cumsum(occurs) - 1
+    return labels if occurs.all() else look_up(table, labels)
+
+
 def count_voxels(labels: Labels, n: int) -> NDArray[np.int64]:
     """Count the voxels of every label.
 
@@ -251,6 +274,16 @@ def unique_pairs(first: Array, second: Array) -> NDArray[np.int64]:
     key = np.unique(key[starts_run])
     low = np.uint64(0xFFFFFFFF)
     return np.stack([key >> np.uint64(32), key & low]).astype(np.int64)
+
+
+def _occurring(labels: Labels) -> Mask:
+    """Say of each number above 0 whether it occurs; 0 counts as occurring."""
+    occurs = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    for slab in iter_slabs(labels.shape):
+        part = labels[slab]
+        occurs[part[part > 0]] = True
+    occurs[0] = True
+    return occurs
 
 
 def _components(mask: Mask, connectivity: Connectivity) -> Labels:

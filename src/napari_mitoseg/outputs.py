@@ -57,7 +57,8 @@ def write_result(result: Result, folder: Path, kind: Format) -> Job[tuple[Path, 
         Made if absent; files of an earlier result in it are replaced.
     kind : {"tiff", "zarr"}
         ``semantic.tif``, ``boundary.tif`` (uint8 0/1) and ``instances.tif`` (uint32),
-        or one ``result.ome.zarr``.
+        or one ``result.ome.zarr``. What preprocessing has measured goes into a table
+        of its own, ``registration.csv`` for example.
 
     Yields
     ------
@@ -74,7 +75,7 @@ def write_result(result: Result, folder: Path, kind: Format) -> Job[tuple[Path, 
     WriteError
         If something cannot be written; nothing new is left then.
     """
-    names = output_names(kind)
+    names = (*output_names(kind), *(f"{name}.csv" for name in result.tables))
     return (yield from _write_files(folder, names, partial(_write, result)))
 
 
@@ -144,6 +145,8 @@ def _write(result: Result, name: str, path: Path) -> None:
     elif name == TABLE:
         table = drain(measure_labels(segmentation.labels, spacing))
         write_table_csv(path, table.columns)
+    elif Path(name).stem in result.tables:
+        write_table_csv(path, result.tables[Path(name).stem])
     elif name == RECIPE:
         path.write_text(result.recipe.as_json(), encoding="utf-8")
     else:

@@ -1,24 +1,58 @@
 """Run a recipe: the one job behind the command line and the widgets."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TypeVar
+
+import numpy as np
 
 from napari_mitoseg import __version__
 from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.io.checks import check_image
-from napari_mitoseg.jobs import Job, Progress, relayed
+from napari_mitoseg.jobs import Job, Progress, as_part, relayed
+from napari_mitoseg.labelling import consecutive
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
-from napari_mitoseg.postprocessing import ChainCache, Segmentation
+from napari_mitoseg.postprocessing import Chain, ChainCache, Segmentation
+from napari_mitoseg.preprocessing import Pipeline, Prepared, Table
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Region, Volume
+from napari_mitoseg.volume import Array, Region, Volume
 
 _TOTAL = 1000
-_NETWORK_SHARE = 0.9
-"""Share of the progress bar that the network takes."""
+_NETWORK_UP_TO = 0.9
+"""Share of the progress bar after which the network is done."""
+
+_PREPARED_UP_TO = 0.2
+"""The same for preprocessing, where it must look at the stack before."""
 
 Answer = TypeVar("Answer")
+Prepare = Callable[[Volume, Pipeline], Job[Prepared]]
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What post-processing starts from, kept so that it can be repeated.
+
+    Attributes
+    ----------
+    maps : ProbabilityMaps
+        What the network said, on the image as it saw it.
+    prepared : Prepared
+        That image, and how labels get from it to the image as it was given.
+    region : Region
+        The part that the maps cover.
+    """
+
+    maps: ProbabilityMaps
+    prepared: Prepared
+    region: Region
+
+    @cached_property
+    def image(self) -> Volume:
+        """The part of the prepared image that the maps cover, lazy."""
+        return self.prepared.volume.crop(self.region)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +62,34 @@ class Result:
     Attributes
     ----------
     maps : ProbabilityMaps
-        What the network said, kept so that post-processing can be repeated.
+        What the network said, where it belongs in the image as it was given.
     segmentation : Segmentation
-        Semantic mask, boundary mask and instances.
+        Semantic mask, boundary mask and instances, in the image as it was given.
     recipe : Recipe
         What was run, with the checksum of the weights and the version of the program.
+    basis : Basis or None
+        What the post-processing can be repeated from; `maps` alone where it is None.
     """
 
     maps: ProbabilityMaps
     segmentation: Segmentation
     recipe: Recipe
+    basis: Basis | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the preprocessing has to say, a sentence or two for each step."""
+        return () if self.basis is None else self.basis.prepared.notes
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """What the preprocessing has measured, by the name of the table."""
+        return {} if self.basis is None else self.basis.prepared.tables
+
+
+def prepare_image(volume: Volume, preprocessing: Pipeline) -> Job[Prepared]:
+    """Put preprocessing in front of a volume; see `Pipeline.prepare`."""
+    return preprocessing.prepare(volume)
 
 
 def run_recipe(
@@ -48,6 +100,7 @@ def run_recipe(
     model: TrainedModel | None = None,
     maps: ProbabilityMaps | None = None,
     cache: ChainCache | None = None,
+    prepare: Prepare = prepare_image,
 ) -> Job[Result]:
     """Segment a volume.
 
@@ -62,9 +115,12 @@ def run_recipe(
     model : TrainedModel, optional
         The recipe's model if it is loaded already.
     maps : ProbabilityMaps, optional
-        Filled in place as tiles finish, see `predict_maps`.
+        Filled in place as tiles finish, see `predict_maps`; where sections are
+        registered they lie on the registered image.
     cache : ChainCache, optional
         Remembers the steps of the post-processing, see `Chain.run`.
+    prepare : callable
+        Puts the preprocessing in front of the volume, as a job.
 
     Yields
     ------
@@ -87,12 +143,84 @@ def run_recipe(
     yield Progress(0, _TOTAL, "Loading the model")
     model = model or load_model(recipe.model)
     _check_weights(recipe, model.card)
-    prepared = recipe.preprocessing(volume)
-    predicted = predict_maps(prepared, model, recipe.inference, region, maps)
-    maps = yield from _phase(predicted, 0.0, _NETWORK_SHARE)
-    chain = recipe.postprocessing.run(maps, cache)
-    segmentation = yield from _phase(chain, _NETWORK_SHARE, 1.0)
-    return Result(maps, segmentation, _complete(recipe, model.card))
+    start = 0.0 if _is_local(recipe.preprocessing) else _PREPARED_UP_TO
+    job = prepare(volume, recipe.preprocessing)
+    prepared = yield from _phase(job, 0.0, start)
+    predicted = predict_maps(prepared.volume, model, recipe.inference, region, maps)
+    maps = yield from _phase(predicted, start, _NETWORK_UP_TO)
+    region = (region or Region.whole(volume.shape)).within(volume.shape)
+    basis = Basis(maps, prepared, region)
+    chain = segment_again(basis, recipe.postprocessing, cache)
+    segmentation = yield from _phase(chain, _NETWORK_UP_TO, 1.0)
+    shown = yield from _phase(_maps_on_original(basis), 1.0, 1.0)
+    return Result(shown, segmentation, _complete(recipe, model.card), basis)
+
+
+def segment_again(
+    basis: Basis, chain: Chain, cache: ChainCache | None = None
+) -> Job[Segmentation]:
+    """Make instances of maps that are known.
+
+    Parameters
+    ----------
+    basis : Basis
+        Maps and image of an earlier result.
+    chain : Chain
+        Post-processing steps.
+    cache : ChainCache, optional
+        Remembers the steps, see `Chain.run`.
+
+    Yields
+    ------
+    Progress
+        One per step, and one per slice that is moved back.
+
+    Returns
+    -------
+    Segmentation
+        In the image as it was given: what preprocessing has moved is moved back.
+    """
+    job = chain.run(basis.maps, cache, basis.image)
+    if not basis.prepared.undos:
+        return (yield from job)
+    segmentation = yield from relayed(job, partial(as_part, 0, 2))
+    arrays = segmentation.semantic, segmentation.boundary, segmentation.labels
+    back = _on_original(basis, arrays)
+    semantic, boundary, labels = yield from relayed(back, partial(as_part, 1, 2))
+    # An instance may lie wholly outside the original sections.
+    return replace(
+        segmentation,
+        semantic=semantic,
+        boundary=boundary,
+        labels=consecutive(labels),
+    )
+
+
+def _is_local(preprocessing: Pipeline) -> bool:
+    return all(getattr(step, "is_local", True) for step in preprocessing.steps)
+
+
+def _maps_on_original(basis: Basis) -> Job[ProbabilityMaps]:
+    """Return maps that lie on the image as it was given."""
+    maps = basis.maps
+    if not basis.prepared.undos:
+        return maps
+    known = [a for a in (maps.semantic, maps.boundary) if a is not None]
+    semantic, *rest = yield from _on_original(basis, known)
+    return replace(maps, semantic=semantic, boundary=rest[0] if rest else None)
+
+
+def _on_original(basis: Basis, arrays: Sequence[Array]) -> Job[list[Array]]:
+    """Move arrays back to where they belong, slice by slice."""
+    restored = [np.empty_like(array) for array in arrays]
+    (first, y0, x0), (_, y1, x1) = basis.region.start, basis.region.stop
+    depth = len(arrays[0])
+    for z in range(depth):
+        part = Region((first + z, y0, x0), (first + z + 1, y1, x1))
+        for array, result in zip(arrays, restored, strict=True):
+            result[z] = basis.prepared.restored(array[z : z + 1], part)[0]
+        yield Progress(z + 1, depth, "Moving back")
+    return restored
 
 
 def _phase(job: Job[Answer], start: float, stop: float) -> Job[Answer]:

@@ -337,6 +337,22 @@ class Volume:
         Volume
             Lazy volume of float32.
         """
+        return self.map_numbered(lambda _, plane: function(plane))
+
+    def map_numbered(self, function: Callable[[int, Array], Array]) -> "Volume":
+        """Apply a function that depends on the slice number to each slice.
+
+        Parameters
+        ----------
+        function : callable
+            Takes the number of a slice and an array of shape (Y, X), and returns such
+            an array; float32 comes out.
+
+        Returns
+        -------
+        Volume
+            Lazy volume of float32.
+        """
         return replace(self, data=_Mapped(self.data, function))
 
 
@@ -364,7 +380,7 @@ class _Mapped:
     """A lazy array with a function applied to every slice read."""
 
     data: LazyArray
-    function: Callable[[Array], Array]
+    function: Callable[[int, Array], Array]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -377,13 +393,15 @@ class _Mapped:
     def __getitem__(self, key: Any) -> Array:
         z, *in_plane = key if isinstance(key, tuple) else (key,)
         stack = np.asarray(self.data[z])
+        numbers = np.arange(self.shape[0])[z]
         if stack.ndim == 2:
-            return self._apply(stack)[tuple(in_plane)]
-        mapped = np.stack([self._apply(s) for s in stack])
+            return self._apply(numbers, stack)[tuple(in_plane)]
+        pairs = zip(numbers, stack, strict=True)
+        mapped = np.stack([self._apply(number, plane) for number, plane in pairs])
         return mapped[(slice(None), *in_plane)]
 
-    def _apply(self, plane: Array) -> Array:
-        return np.asarray(self.function(plane), dtype=np.float32)
+    def _apply(self, number: Any, plane: Array) -> Array:
+        return np.asarray(self.function(int(number), plane), dtype=np.float32)
 
 
 def _shifted(key: Any, region: Region) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ from napari_mitoseg.inference.layout import Plan
 from napari_mitoseg.jobs import Job, Progress, drain
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel
-from napari_mitoseg.pipeline import Result
+from napari_mitoseg.pipeline import Basis, Result, segment_again
 from napari_mitoseg.postprocessing import ChainCache
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.training.sparse_report import SparseProgress, SparseResult
@@ -115,6 +115,7 @@ class FakeJobs:
         models: Any,  # noqa: ARG002 - what the real one takes
         maps: ProbabilityMaps | None = None,
         cache: ChainCache | None = None,
+        prepared: Any = None,
     ) -> Job[Result]:
         """Pretend to run a recipe."""
         self.calls.append((recipe, region))
@@ -133,8 +134,10 @@ class FakeJobs:
                     raise self.error
         finally:
             self.closed += 1
-        segmentation = drain(recipe.postprocessing.run(maps, cache))
-        return Result(maps, segmentation, recipe)
+        prepared = drain(prepared.prepare(volume, recipe.preprocessing))
+        basis = Basis(maps, prepared, region)
+        segmentation = drain(segment_again(basis, recipe.postprocessing, cache))
+        return Result(maps, segmentation, recipe, basis)
 
     def estimate(self, volume: Volume, *_: Any) -> Job[Plan]:
         """Pretend to measure the network."""

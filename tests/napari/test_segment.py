@@ -17,10 +17,10 @@ from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.layout import Plan
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.io import read_labels
-from napari_mitoseg.postprocessing import Chain
-from napari_mitoseg.preprocessing import Pipeline
+from napari_mitoseg.postprocessing import Chain, DenseCrf
+from napari_mitoseg.preprocessing import Pipeline, Register
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Region
+from napari_mitoseg.volume import Region, Volume
 
 from .conftest import CARD, SHAPE, SPACING, FakeJobs, add_stack
 
@@ -652,3 +652,46 @@ def test_results_are_saved_like_the_command_line(
     saved = read_labels(tmp_path / "out" / "instances.tif")
     assert saved.spacing == pytest.approx(SPACING)
     np.testing.assert_array_equal(saved.read(), viewer.layers[NAMES[2]].data)
+
+
+# ------------------------------------------------------------ steps that see the image
+
+
+def test_a_crf_sees_the_image_when_the_chain_is_run_again(
+    panel: SegmentWidget, viewer: ViewerModel, image: Image, finish: Finish, qtbot: Any
+) -> None:
+    segment(panel, finish)
+    panel.postprocessing._apply(panel.postprocessing.value.inserted(0, DenseCrf()))
+    qtbot.waitUntil(lambda: not panel.rechainer.is_busy, timeout=10_000)
+    qtbot.waitUntil(
+        lambda: (
+            panel.shown[RUN].result.recipe.postprocessing == panel.postprocessing.value
+        ),
+        timeout=10_000,
+    )
+    labels = viewer.layers["stack instances"].data
+    np.testing.assert_array_equal(labels > 0, image.data > 0)
+
+
+def test_registration_is_told_and_not_repeated(
+    panel: SegmentWidget,
+    image: Image,
+    finish: Finish,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepared = []
+    prepare = Register.prepare
+
+    def counted(step: Register, volume: Volume) -> Any:
+        prepared.append(step)
+        return prepare(step, volume)
+
+    monkeypatch.setattr(Register, "prepare", counted)
+    panel.preprocessing.set_value(Pipeline([Register()]))
+    for _ in range(2):
+        segment(panel, finish)
+    assert len(prepared) == 1
+    assert "No section was moved" in panel.status.text()
+    panel.preprocessing.set_value(Pipeline([Register(smoothness=500)]))
+    segment(panel, finish)
+    assert len(prepared) == 2

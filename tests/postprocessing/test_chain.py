@@ -163,7 +163,8 @@ def is_legal(edit, *positions):
 
 
 def test_legal_beginnings():
-    assert set(legal_after([])) == {"threshold", "boundary-threshold", "median-z"}
+    first = {"threshold", "boundary-threshold", "median-z", "dense-crf"}
+    assert set(legal_after([])) == first
     assert "seeded-watershed" not in legal_after([Threshold, ConnectedComponents])
     grown = [Threshold, SeedMap, ConnectedComponents]
     assert "seeded-watershed" in legal_after(grown)

@@ -19,6 +19,7 @@ from napari_mitoseg.postprocessing import (
     Threshold,
     steps,
 )
+from napari_mitoseg.volume import Volume
 
 BASES = [
     Chain([Threshold(), ConnectedComponents()]),
@@ -81,10 +82,17 @@ def maps(request, semantic):
     return ProbabilityMaps(semantic, boundary, (400.0, 60.0, 60.0))
 
 
+def image_of(maps):
+    """An image of the shape of some maps, for the steps that look at one."""
+    grey = np.random.default_rng(2).integers(0, 256, maps.shape).astype(np.uint8)
+    grey.setflags(write=False)
+    return Volume(grey, maps.spacing)
+
+
 @pytest.mark.parametrize("name", steps)
 def test_results_hold_together(name, maps):
     for chain in chains_with(name):
-        result = drain(chain.run(maps))
+        result = drain(chain.run(maps, image=image_of(maps)))
         labels, shape = result.labels, maps.shape
         assert labels.shape == result.semantic.shape == result.boundary.shape == shape
         assert (labels.dtype, result.semantic.dtype) == (np.uint32, np.uint8)
@@ -97,11 +105,12 @@ def test_results_hold_together(name, maps):
 
 @pytest.mark.parametrize("name", steps)
 def test_same_again_with_and_without_cache(name, maps):
+    image = image_of(maps)
     for chain in chains_with(name):
         results = [
-            drain(chain.run(maps)),
-            drain(chain.run(maps)),
-            drain(chain.run(maps, ChainCache())),
+            drain(chain.run(maps, image=image)),
+            drain(chain.run(maps, image=image)),
+            drain(chain.run(maps, ChainCache(), image)),
         ]
         for again in results[1:]:
             np.testing.assert_array_equal(again.labels, results[0].labels)
@@ -114,7 +123,7 @@ def test_maps_are_left_as_they_are(name):
     semantic = blobs(SHAPE)
     maps = ProbabilityMaps(semantic, 255 - semantic, (400.0, 60.0, 60.0))
     for chain in chains_with(name):
-        drain(chain.run(maps, ChainCache()))
+        drain(chain.run(maps, ChainCache(), image_of(maps)))
         np.testing.assert_array_equal(maps.semantic, blobs(SHAPE))
         np.testing.assert_array_equal(maps.boundary, 255 - blobs(SHAPE))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_mitoseg.errors import InvalidParameterError, UnknownNameError
+from napari_mitoseg.jobs import drain
 from napari_mitoseg.preprocessing import (
     Clahe,
     Equalize,
@@ -70,14 +71,31 @@ def test_every_step_keeps_shape_and_gives_finite_floats(name, volume):
 
 @pytest.mark.parametrize("name", steps)
 def test_every_step_is_lazy_and_slice_by_slice(name):
-    data = Counting(texture((5, 40, 50)))
-    volume = steps[name]()(Volume(data, SPACING))
-    assert data.n_read == 0
+    data, step = Counting(texture((5, 40, 50))), steps[name]()
+    volume = step(Volume(data, SPACING))
+    before = data.n_read
+    assert (before == 0) == step.is_local
     plane = volume.read_slice(3)
-    assert data.n_read == 40 * 50
+    assert data.n_read == before + 40 * 50
     np.testing.assert_array_equal(plane, volume.read()[3])
     part = volume.read(Region((3, 5, 6), (4, 20, 30)))
     np.testing.assert_array_equal(part[0], plane[5:20, 6:30])
+
+
+@pytest.mark.parametrize("name", steps)
+def test_every_step_is_prepared_as_a_job_and_leads_back(name, volume):
+    reports = []
+    prepared = drain(steps[name]().prepare(volume), reports.append)
+    assert bool(reports) == (not steps[name].is_local)
+    values = prepared.volume.read()
+    np.testing.assert_array_equal(values, steps[name]()(volume).read())
+    labels = np.arange(values.size, dtype=np.uint32).reshape(values.shape)
+    labels.setflags(write=False)
+    restored = prepared.restored(labels, Region.whole(labels.shape))
+    assert (restored.shape, restored.dtype) == (labels.shape, np.uint32)
+    assert set(np.unique(restored)) <= set(range(labels.size))
+    if steps[name].is_local:
+        np.testing.assert_array_equal(restored, labels)
 
 
 @pytest.mark.parametrize("name", steps)

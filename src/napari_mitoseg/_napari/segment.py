@@ -67,6 +67,7 @@ class SegmentWidget(StackPanel):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self._models = tasks.ModelCache()
+        self._prepared = tasks.PreparedCache()
         self.shown: dict[str, Shown] = {}
         self._filling: ResultLayers | None = None
         self._borrowed: tuple[Region, str] | None = None
@@ -144,7 +145,7 @@ class SegmentWidget(StackPanel):
         cache = ChainCache()
         done = partial(self._on_segmented, RUN, image, region, cache)
         job = (tasks.segment, volume, recipe, region, self._models, maps, cache)
-        self._take_over(done, *job)
+        self._take_over(done, *job, self._prepared)
 
     def start_preview(self) -> None:
         """Segment only the slice on screen."""
@@ -155,7 +156,7 @@ class SegmentWidget(StackPanel):
         volume, cache = self.image.volume(), ChainCache()
         done = partial(self._on_segmented, PREVIEW, image, region, cache)
         job = (tasks.segment, volume, self.recipe, region, self._models, None, cache)
-        self._take_over(done, *job)
+        self._take_over(done, *job, self._prepared)
 
     def load_recipe(self, path: Path) -> None:
         """Read a recipe and show it; an error is shown instead if there is one."""
@@ -404,11 +405,12 @@ class SegmentWidget(StackPanel):
             self.say(self._summary(kind))
 
     def _summary(self, kind: str) -> str:
-        labels = self.shown[kind].result.segmentation.labels
-        n = int(labels.max(initial=0))
+        result = self.shown[kind].result
+        n = int(result.segmentation.labels.max(initial=0))
         found = f"{n} mitochondri{'on' if n == 1 else 'a'}"
         where = "in this slice" if kind == PREVIEW else "found"
-        return f"{found} {where}. Post-processing can be changed without a new run."
+        hint = "Post-processing can be changed without a new run."
+        return " ".join([f"{found} {where}.", *result.notes, hint])
 
     def _on_saved(self, path: Path) -> None:
         self.say(f"Saved {path}.")

@@ -18,6 +18,7 @@ from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, find_model, load_model, read_card
 from napari_mitoseg.postprocessing import Chain, ChainCache, Segmentation
+from napari_mitoseg.preprocessing import Pipeline, Prepared
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Region, Spacing, Volume
 
@@ -60,6 +61,42 @@ class ModelCache:
             if self._model is None or key != self._key:
                 self._model, self._key = load_model(name), key
             return self._model
+
+
+class PreparedCache:
+    """Keeps the stack that was prepared last: a preview need not register it again."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Volume, Pipeline, Prepared] | None = None
+
+    def prepare(self, volume: Volume, preprocessing: Pipeline) -> Job[Prepared]:
+        """Prepare a volume, unless it is the same as the last time.
+
+        Parameters
+        ----------
+        volume : Volume
+            The stack; the same if its data are the same object.
+        preprocessing : Pipeline
+            What is done to it.
+
+        Yields
+        ------
+        Progress
+            Of what must be done before the first slice can be read.
+
+        Returns
+        -------
+        Prepared
+            See `Pipeline.prepare`.
+        """
+        if self._known is not None:
+            last, steps, prepared = self._known
+            same = last.data is volume.data and last.spacing == volume.spacing
+            if same and steps == preprocessing:
+                return prepared
+        prepared = yield from preprocessing.prepare(volume)
+        self._known = volume, preprocessing, prepared
+        return prepared
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +168,7 @@ def segment(
     models: ModelCache,
     maps: ProbabilityMaps | None = None,
     cache: ChainCache | None = None,
+    prepared: PreparedCache | None = None,
 ) -> Job["Result"]:
     """Run a recipe; see `run_recipe`.
 
@@ -148,6 +186,8 @@ def segment(
         Filled as tiles finish.
     cache : ChainCache, optional
         Gets the post-processing ready to be repeated.
+    prepared : PreparedCache, optional
+        Spares preprocessing that has been done before.
 
     Yields
     ------
@@ -164,7 +204,13 @@ def segment(
 
     model = models.load(recipe.model)
     result: Result = yield from run_recipe(
-        volume, recipe, region=region, model=model, maps=maps, cache=cache
+        volume,
+        recipe,
+        region=region,
+        model=model,
+        maps=maps,
+        cache=cache,
+        prepare=(prepared or PreparedCache()).prepare,
     )
     return replace(result, segmentation=_paintable(result.segmentation))
 
@@ -193,9 +239,14 @@ def rechain(
     list of Result
         The same maps with other labels.
     """
+    from napari_mitoseg.pipeline import segment_again  # noqa: PLC0415
+
     updated = []
     for result, cache in zip(results, caches, strict=True):
-        segmentation: Segmentation = yield from chain.run(result.maps, cache)
+        again = chain.run(result.maps, cache)
+        if result.basis is not None:
+            again = segment_again(result.basis, chain, cache)
+        segmentation: Segmentation = yield from again
         recipe = result.recipe.model_copy(update={"postprocessing": chain})
         paintable = _paintable(segmentation)
         updated.append(replace(result, segmentation=paintable, recipe=recipe))

@@ -8,6 +8,7 @@ from napari_mitoseg.postprocessing.chain import (
     legal_after,
 )
 from napari_mitoseg.postprocessing.components import ConnectedComponents
+from napari_mitoseg.postprocessing.dense_crf import DenseCrf
 from napari_mitoseg.postprocessing.fill_holes import FillHoles
 from napari_mitoseg.postprocessing.median_z import MedianZ
 from napari_mitoseg.postprocessing.refine_boundary import RefineBoundary
@@ -26,6 +27,7 @@ __all__ = [
     "Chain",
     "ChainCache",
     "ConnectedComponents",
+    "DenseCrf",
     "FillHoles",
     "Kind",
     "MedianZ",

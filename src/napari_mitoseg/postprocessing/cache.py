@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.postprocessing.state import State
 from napari_mitoseg.postprocessing.step import Step
+from napari_mitoseg.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,20 +33,24 @@ class ChainCache:
 
     Notes
     -----
-    States belong to one pair of maps, recognised by identity, and to the chain that
-    ran last: a run with other maps, or with other steps from some position on, drops
-    what no longer holds.  Of steps that say what they read, what they made last is
-    kept beyond that, and used again where they would read the same.
+    States belong to one pair of maps and one image, recognised by identity, and to the
+    chain that ran last: a run with others, or with other steps from some position on,
+    drops what no longer holds.  Of steps that say what they read, what they made last
+    is kept beyond that, and used again where they would read the same.
     """
 
     def __init__(self, max_bytes: int = 1 << 30) -> None:
         self.max_bytes = max_bytes
         self._maps: ProbabilityMaps | None = None
+        self._image: Volume | None = None
         self._states: list[tuple[Step, State | None]] = []
         self._made: dict[str, _Made] = {}
 
     def resume(
-        self, maps: ProbabilityMaps, steps: tuple[Step, ...]
+        self,
+        maps: ProbabilityMaps,
+        steps: tuple[Step, ...],
+        image: Volume | None = None,
     ) -> tuple[int, State]:
         """Return how many steps are done already, and the state after them.
 
@@ -55,6 +60,8 @@ class ChainCache:
             Maps to run on.
         steps : tuple of Step
             The whole chain.
+        image : Volume, optional
+            What the maps were predicted from.
 
         Returns
         -------
@@ -63,14 +70,14 @@ class ChainCache:
         state : State
             State after them.
         """
-        if self._maps is not maps:
+        if self._maps is not maps or self._image is not image:
             self.clear()
-            self._maps = maps
+            self._maps, self._image = maps, image
         del self._states[self._n_common(steps) :]
         while self._states and self._states[-1][1] is None:
             self._states.pop()
         state = self._states[-1][1] if self._states else None
-        return len(self._states), state or State(maps)
+        return len(self._states), state or State(maps, image=image)
 
     def recall(self, step: Step, state: State) -> State | None:
         """Return the state after a step that has done the same before, else None."""
@@ -96,7 +103,8 @@ class ChainCache:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._maps, self._states, self._made = None, [], {}
+        self._maps, self._image = None, None
+        self._states, self._made = [], {}
 
     @property
     def n_bytes(self) -> int:

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitoseg.errors import InvalidParameterError
-from napari_mitoseg.jobs import Job, Progress
-from napari_mitoseg.labelling import Labels, Mask, iter_slabs, look_up
+from napari_mitoseg.errors import InvalidParameterError, ShapeError
+from napari_mitoseg.jobs import Job, Progress, as_part, relayed
+from napari_mitoseg.labelling import Labels, consecutive
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.postprocessing.cache import ChainCache
 from napari_mitoseg.postprocessing.components import ConnectedComponents
@@ -22,7 +23,7 @@ from napari_mitoseg.postprocessing.threshold import BoundaryThreshold, Threshold
 from napari_mitoseg.postprocessing.watershed import SeededWatershed
 from napari_mitoseg.registry import Registry
 from napari_mitoseg.steps import NamedStep, StepSequence
-from napari_mitoseg.volume import Spacing
+from napari_mitoseg.volume import Spacing, Volume
 
 StepTypes = Sequence[type[Step]]
 
@@ -117,7 +118,10 @@ class Chain(StepSequence):
         return _problem(rest) is None
 
     def run(
-        self, maps: ProbabilityMaps, cache: ChainCache | None = None
+        self,
+        maps: ProbabilityMaps,
+        cache: ChainCache | None = None,
+        image: Volume | None = None,
     ) -> Job[Segmentation]:
         """Run the chain on probability maps.
 
@@ -126,26 +130,40 @@ class Chain(StepSequence):
         maps : ProbabilityMaps
             What the network gave; left as it is.
         cache : ChainCache, optional
-            Remembers the state after each step; a later run on the same maps starts
-            where the chain differs.
+            Remembers the state after each step; a later run on the same maps and the
+            same image starts where the chain differs.
+        image : Volume, optional
+            What the maps were predicted from; read slice by slice, by the steps that
+            look at it.
 
         Yields
         ------
         Progress
-            After each step, those known from the cache included.
+            After each step, those known from the cache included; more often from steps
+            that take long.
 
         Returns
         -------
         Segmentation
             Masks and instances.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a step looks at the image and there is none.
+        ShapeError
+            If the image has another shape than the maps.
         """
         todo = cast("tuple[Step, ...]", self.steps)
-        n_done, state = cache.resume(maps, todo) if cache else (0, State(maps))
+        _check_image(todo, maps, image)
+        start = State(maps, image=image)
+        n_done, state = cache.resume(maps, todo, image) if cache else (0, start)
         for n, step in enumerate(todo, start=1):
             if n > n_done:
                 # What the last step made belongs to the caller, to paint in.
                 kept = cache if n < len(todo) else None
-                state = _after(step, state, kept)
+                job = _after(step, state, kept)
+                state = yield from relayed(job, partial(as_part, n - 1, len(todo)))
             yield Progress(n, len(todo), step.title)
         return _result(state)
 
@@ -168,6 +186,25 @@ def legal_after(prefix: StepTypes) -> tuple[str, ...]:
         Names, in the order of registration.
     """
     return tuple(name for name, s in steps.items() if _objection(prefix, s) is None)
+
+
+def _check_image(
+    todo: Sequence[Step], maps: ProbabilityMaps, image: Volume | None
+) -> None:
+    needing = [step.name for step in todo if step.needs_image]
+    if needing and image is None:
+        msg = (
+            f"The step {needing[0]} compares the maps with the image, but the chain "
+            "was given the maps alone. Give the image they were predicted from too, "
+            "or remove the step."
+        )
+        raise InvalidParameterError(msg)
+    if image is not None and image.shape != maps.shape:
+        msg = (
+            f"The image has shape {image.shape}, the maps {maps.shape}. Give the part "
+            "of the image that the maps were predicted from."
+        )
+        raise ShapeError(msg)
 
 
 def _check(order: StepTypes) -> None:
@@ -215,12 +252,13 @@ def _kind_after(prefix: StepTypes) -> Kind:
     return given[-1] if given else Kind.PROBABILITY
 
 
-def _after(step: Step, state: State, cache: ChainCache | None) -> State:
+def _after(step: Step, state: State, cache: ChainCache | None) -> Job[State]:
     """Return the state after a step, from the cache if it did the same before."""
-    if cache is None:
-        return step.apply(state)
-    after = cache.recall(step, state) or step.apply(state)
-    cache.keep(step, state, after)
+    after = cache.recall(step, state) if cache else None
+    if after is None:
+        after = yield from step.applying(state)
+    if cache is not None:
+        cache.keep(step, state, after)
     return after
 
 
@@ -232,26 +270,9 @@ def _result(state: State) -> Segmentation:
     return Segmentation(
         semantic.view(np.uint8),
         boundary.view(np.uint8),
-        _consecutive(state.labelled()),
+        consecutive(state.labelled()),
         state.spacing,
     )
-
-
-def _consecutive(labels: Labels) -> Labels:
-    """Close gaps in the numbers, keeping their order."""
-    occurs = _occurring(labels)
-    table = np.cumsum(occurs) - 1
-    return labels if occurs.all() else look_up(table, labels)
-
-
-def _occurring(labels: Labels) -> Mask:
-    """Say of each number above 0 whether it occurs; 0 counts as occurring."""
-    occurs = np.zeros(int(labels.max(initial=0)) + 1, bool)
-    for slab in iter_slabs(labels.shape):
-        part = labels[slab]
-        occurs[part[part > 0]] = True
-    occurs[0] = True
-    return occurs
 
 
 DEFAULT_CHAIN = Chain(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.labelling import Labels, Mask
 from napari_mitoseg.maps import ProbabilityMaps
-from napari_mitoseg.volume import Spacing
+from napari_mitoseg.volume import Spacing, Volume
 
 
 class Kind(Enum):
@@ -45,6 +45,8 @@ class State:
         Instances, once there are components.
     is_grown : bool
         Whether labels cover whole objects; False while they are seeds.
+    image : Volume or None
+        The image that the maps were predicted from, for steps that look at it.
     """
 
     maps: ProbabilityMaps
@@ -54,6 +56,7 @@ class State:
     boundary: Mask | None = None
     labels: Labels | None = None
     is_grown: bool = False
+    image: Volume | None = None
 
     @property
     def spacing(self) -> Spacing:
@@ -78,6 +81,10 @@ class State:
     def foreground(self) -> Mask:
         """Return the semantic mask of a state that has one."""
         return _there(self.semantic)
+
+    def pictured(self) -> Volume:
+        """Return the image of a state that has it."""
+        return _there(self.image)
 
     def arrays(self) -> Iterator[NDArray[np.generic]]:
         """Iterate over the arrays that steps have made."""

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from napari_mitoseg.jobs import Job
 from napari_mitoseg.postprocessing.state import Kind, State
 from napari_mitoseg.registry import Registry
 from napari_mitoseg.steps import NamedStep
@@ -20,6 +21,8 @@ class Step(NamedStep):
         Name of a step that must stand earlier in the chain.
     is_single : bool
         Whether a second one in the same chain would make no sense.
+    needs_image : bool
+        Whether it looks at the image too; the chain is then refused without one.
 
     Notes
     -----
@@ -31,6 +34,7 @@ class Step(NamedStep):
     gives: ClassVar[Kind | None] = None
     needs: ClassVar[str | None] = None
     is_single: ClassVar[bool] = False
+    needs_image: ClassVar[bool] = False
 
     def apply(self, state: State) -> State:
         """Return the state after this step.
@@ -46,6 +50,27 @@ class Step(NamedStep):
             The same with what this step makes.
         """
         raise NotImplementedError
+
+    def applying(self, state: State) -> Job[State]:
+        """Apply the step as a job, for steps that take long enough to watch.
+
+        Parameters
+        ----------
+        state : State
+            As for `apply`.
+
+        Yields
+        ------
+        Progress
+            Of this step alone; none from steps that are fast.
+
+        Returns
+        -------
+        State
+            As from `apply`.
+        """
+        yield from ()
+        return self.apply(state)
 
     def reads(self, state: State) -> tuple[Any, ...]:  # noqa: ARG002
         """Return all that this step looks at in a state, for steps that look at little.
