@@ -31,3 +31,11 @@ def test_the_patch_cnn_is_followed_by_what_its_authors_do() -> None:
         "median-z",
         "connected-components",
     ]
+
+
+def test_the_fusion_fcn_stands_between_registration_and_crf() -> None:
+    recipe = Recipe.load(FOLDER / "fusion-fcn.json")
+    before = [step.name for step in recipe.preprocessing.steps]
+    behind = [step.name for step in recipe.postprocessing.steps]
+    assert before == ["register", "equalize"]
+    assert behind == ["dense-crf", "threshold", "connected-components"]
