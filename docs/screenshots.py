@@ -164,7 +164,7 @@ def shoot_evaluate(folder: Path, shape: tuple[int, ...]) -> None:
         widget.start_run()
         wait(lambda w=widget: not w.is_busy and w.compared is not None)
         viewer.layers[0].name = name
-        widget.errors.view.selectRow(2)
+        widget.errors.view.selectRow(11)
         shoot(viewer, f"{picture}-after", folder)
         viewer.close()
 
