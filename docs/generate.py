@@ -19,6 +19,7 @@ from napari_mitoseg import postprocessing, preprocessing
 from napari_mitoseg.cli import app
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.models.architectures import Network, architectures
+from napari_mitoseg.models.interpolation import InterpolationNetwork
 from napari_mitoseg.models.zoo import EMBEDDED, ModelCard, read_card
 from napari_mitoseg.params import Params, unit_of
 from napari_mitoseg.steps import NamedStep
@@ -78,7 +79,7 @@ def models_page() -> str:
         "Models",
         "Trained models come with the package or lie in a folder of your own; a "
         "network is what a model is trained with.",
-        [*trained, *networks],
+        [*trained, *networks, restoring_part()],
     )
 
 
@@ -102,6 +103,13 @@ def card_part(card: ModelCard) -> str:
 def network_part(name: str, network: type[Network]) -> str:
     """Describe one network and its settings."""
     parts = [f"## Network `{name}`", *prose(network), table(network.Config)]
+    return "\n\n".join(parts)
+
+
+def restoring_part() -> str:
+    """Describe the network that restores slices; it is no model that segments."""
+    head = "## Network of the step `restore`"
+    parts = (head, *prose(InterpolationNetwork), table(InterpolationNetwork.Config))
     return "\n\n".join(parts)
 
 

@@ -8,7 +8,7 @@ import pytest
 from napari_mitoseg.errors import InvalidParameterError, MitoSegError, WeightsError
 from napari_mitoseg.jobs import Progress, drain
 from napari_mitoseg.models.zoo import TrainedModel
-from napari_mitoseg.pipeline import prepare_image, restore_stack, run_recipe
+from napari_mitoseg.pipeline import restore_stack, run_recipe, with_networks
 from napari_mitoseg.preprocessing import Pipeline, Restore
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Region, Volume
@@ -107,7 +107,7 @@ def test_every_step_of_the_preprocessing_runs_in_order(
 ) -> None:
     step = Restore(model=str(interpolation_network), slices=(3,))
     steps = Pipeline.parse([step.model_dump(), {"step": "invert"}])
-    found = prepare_image(stack, steps, "cpu").read()
+    found = with_networks(steps, "cpu")(stack).read()
     # Restoring gives floating-point numbers, of which the inverse is the negative.
     np.testing.assert_array_equal(found[2], -stack.read()[2].astype(np.float32))
     assert abs(found[3].mean() - found[2].mean()) < 20

@@ -1,7 +1,7 @@
 """Run a recipe: the one job behind the command line and the widgets."""
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
 from napari_mitoseg.postprocessing import ChainCache, Segmentation
-from napari_mitoseg.preprocessing import Pipeline, Restore, Step
+from napari_mitoseg.preprocessing import Pipeline, Restore
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Array, Region, Volume
 
@@ -93,7 +93,7 @@ def run_recipe(
     yield Progress(0, _TOTAL, "Loading the model")
     model = model or load_model(recipe.model)
     _check_weights(recipe, model.card)
-    prepared = prepare_image(volume, recipe.preprocessing, recipe.inference.device)
+    prepared = with_networks(recipe.preprocessing, recipe.inference.device)(volume)
     predicted = predict_maps(prepared, model, recipe.inference, region, maps)
     maps = yield from _phase(predicted, 0.0, _NETWORK_SHARE)
     chain = recipe.postprocessing.run(maps, cache)
@@ -101,36 +101,31 @@ def run_recipe(
     return Result(maps, segmentation, _complete(recipe, model.card))
 
 
-def prepare_image(
-    volume: Volume, preprocessing: Pipeline, device: DeviceName = "auto"
-) -> Volume:
-    """Return the volume with its preprocessing in front, networks loaded.
+def with_networks(preprocessing: Pipeline, device: DeviceName = "auto") -> Pipeline:
+    """Load the networks that preprocessing needs.
 
     Parameters
     ----------
-    volume : Volume
-        The stack.
     preprocessing : Pipeline
-        Its steps; one that restores is given the network it names.
+        Steps as a recipe holds them.
     device : {"auto", "cpu", "cuda", "mps"}
-        Where that runs.
+        Where the networks run.
 
     Returns
     -------
-    Volume
-        Lazy.
+    Pipeline
+        The same steps, ready to be called.
 
     Raises
     ------
-    MitoSegError
-        If a network cannot be loaded, or a step does not fit the volume.
+    WeightsError
+        If a network is missing or damaged.
     """
-    for step in preprocessing.steps:
+    for position, step in enumerate(preprocessing.steps):
         if isinstance(step, Restore) and step.is_marked:
-            volume = step.restore(volume, load_interpolator(step.model, device))
-        else:
-            volume = cast("Step", step)(volume)
-    return volume
+            ready = step.bound(load_interpolator(step.model, device))
+            preprocessing = preprocessing.replaced(position, ready)
+    return preprocessing
 
 
 def restore_stack(
@@ -170,7 +165,7 @@ def restore_stack(
         raise InvalidParameterError(msg)
     slices = sorted({mark.z for mark in step.marks(volume.shape)})
     yield Progress(0, len(slices), "Loading the network")
-    restored = step.restore(volume, load_interpolator(step.model, device))
+    restored = step.bound(load_interpolator(step.model, device))(volume)
     planes: dict[int, Array] = {}
     for done, z in enumerate(slices):
         yield Progress(done, len(slices), f"Restoring slice {z}")
