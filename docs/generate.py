@@ -26,6 +26,7 @@ from napari_mitoseg.evaluation import (
 )
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.models.architectures import Network, architectures
+from napari_mitoseg.models.interpolation import InterpolationNetwork
 from napari_mitoseg.models.zoo import EMBEDDED, ModelCard, read_card
 from napari_mitoseg.params import Params, unit_of
 from napari_mitoseg.steps import NamedStep
@@ -101,7 +102,7 @@ def models_page() -> str:
         "Models",
         "Trained models come with the package or lie in a folder of your own; a "
         "network is what a model is trained with.",
-        [*trained, *networks],
+        [*trained, *networks, restoring_part()],
     )
 
 
@@ -155,6 +156,13 @@ def score_part(title: str, scores: type[Params]) -> str:
     ]
     listed = "\n".join(["| score | means |", "|---|---|", *rows])
     return "\n\n".join([f"## {title}", *prose(scores), listed])
+
+
+def restoring_part() -> str:
+    """Describe the network that restores slices; it is no model that segments."""
+    head = "## Network of the step `restore`"
+    parts = (head, *prose(InterpolationNetwork), table(InterpolationNetwork.Config))
+    return "\n\n".join(parts)
 
 
 def command_line_page() -> str:

@@ -2,9 +2,9 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [WIDGET]
 
-WIDGET is segment, annotate, train or evaluate. The Annotate and the Train widget train
-for a minute. Look at each picture before it is committed: nothing cut off, nothing that
-must be scrolled to.
+WIDGET is segment, annotate, train, evaluate or restore. Those that train do so for a
+minute. Look at each picture before it is committed: nothing cut off, nothing that must
+be scrolled to.
 """
 
 import argparse
@@ -24,9 +24,11 @@ from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_tasks import TrainingChoices
 from napari_mitoseg._napari.evaluate import EvaluateWidget
 from napari_mitoseg._napari.layers import show_scale_bar
+from napari_mitoseg._napari.restore import RestoreWidget
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
 from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg.samples import synthetic_em
+from napari_mitoseg.training.interpolation_settings import InterpolationSettings
 
 WINDOW = (1280, 800)
 LONG = "2021-03-14_Hippocampus_CA1_stratum-radiatum_animal-07_FIB-SEM_aligned_crop-03"
@@ -36,6 +38,7 @@ NAMES = {
     AnnotateWidget: "Annotate and train",
     EvaluateWidget: "Evaluate a segmentation",
     TrainWidget: "Train on labels",
+    RestoreWidget: "Restore noisy slices",
 }
 TRAIN_MINUTES = 1.0
 
@@ -209,11 +212,43 @@ def shoot_train(folder: Path, shape: tuple[int, ...]) -> None:
     viewer.close()
 
 
+def shoot_restore(folder: Path, shape: tuple[int, ...]) -> None:
+    """Take the pictures of the Restore widget: spoil a stack and mend it."""
+    viewer, widget, _ = open_widget(RestoreWidget, "synthetic EM", shape)
+    image, middle = widget.image.usable, shape[0] // 2
+    spoilt = np.array(image.data)
+    spoilt[middle, 100:220, 180:330] //= 5
+    spoilt[middle + 3] = np.roll(spoilt[middle + 3], (9, -12), (0, 1))
+    spoilt[middle + 6] = 0
+    image.data = spoilt
+    shoot(viewer, "restore-before", folder)
+    settings = InterpolationSettings(minutes=TRAIN_MINUTES)
+    widget.training.set_value(settings)
+    widget.start_training()
+    wait(lambda: widget.progress.bar.value() > 700 or not widget.is_busy)
+    shoot(viewer, "restore-training", folder)
+    wait(lambda: not widget.is_busy)
+    widget.find_noisy()
+    wait(lambda: not widget.is_busy)
+    widget.mark_found.click()
+    widget.go_to(next(one for one in widget.table.found if one.z == middle))
+    shoot(viewer, "restore-marked", folder)
+    widget.restore()
+    wait(lambda: not widget.is_busy)
+    shoot(viewer, "restore-after", folder)
+    viewer.close()
+    viewer, widget, _ = open_widget(RestoreWidget, LONG, (6, 256, 256))
+    widget.mark_slice.click()
+    shoot(viewer, "restore-long-names", folder)
+    viewer.close()
+
+
 PICTURES = {
     "segment": shoot_segment,
     "annotate": shoot_annotate,
     "evaluate": shoot_evaluate,
     "train": shoot_train,
+    "restore": shoot_restore,
 }
 
 

@@ -11,7 +11,7 @@ from napari_mitoseg.models.zoo import TrainedModel
 from napari_mitoseg.pipeline import run_recipe
 from napari_mitoseg.preprocessing import Pipeline, Restore
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.restoration import prepare_image, restore_stack
+from napari_mitoseg.restoration import restore_stack, with_networks
 from napari_mitoseg.volume import Volume
 
 
@@ -53,7 +53,7 @@ def test_every_step_of_the_preprocessing_runs_in_order(
 ) -> None:
     step = Restore(model=str(interpolation_network), slices=(3,))
     steps = Pipeline.parse([step.model_dump(), {"step": "invert"}])
-    found = drain(prepare_image(stack, steps, "cpu")).volume.read()
+    found = with_networks(steps, "cpu")(stack).read()
     # Restoring gives floating-point numbers, of which the inverse is the negative.
     np.testing.assert_array_equal(found[2], -stack.read()[2].astype(np.float32))
     assert abs(found[3].mean() - found[2].mean()) < 20

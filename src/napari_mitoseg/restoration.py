@@ -14,6 +14,33 @@ from napari_mitoseg.preprocessing import Pipeline, Prepared, Restore
 from napari_mitoseg.volume import Array, Volume
 
 
+def with_networks(preprocessing: Pipeline, device: DeviceName = "auto") -> Pipeline:
+    """Load the networks that preprocessing needs.
+
+    Parameters
+    ----------
+    preprocessing : Pipeline
+        Steps as a recipe holds them.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where the networks run.
+
+    Returns
+    -------
+    Pipeline
+        The same steps, ready to be called.
+
+    Raises
+    ------
+    WeightsError
+        If a network is missing or damaged.
+    """
+    for position, step in enumerate(preprocessing.steps):
+        if isinstance(step, Restore) and step.is_marked:
+            ready = step.bound(load_interpolator(step.model, device))
+            preprocessing = preprocessing.replaced(position, ready)
+    return preprocessing
+
+
 def prepare_image(
     volume: Volume, preprocessing: Pipeline, device: DeviceName = "auto"
 ) -> Job[Prepared]:
@@ -43,11 +70,7 @@ def prepare_image(
     MitoSegError
         If a network cannot be loaded, or a step does not fit the volume.
     """
-    for n, step in enumerate(preprocessing.steps):
-        if isinstance(step, Restore) and step.is_marked:
-            loaded = step.with_network(load_interpolator(step.model, device))
-            preprocessing = preprocessing.replaced(n, loaded)
-    return (yield from preprocessing.prepare(volume))
+    return with_networks(preprocessing, device).prepare(volume)
 
 
 def restore_stack(
@@ -87,7 +110,7 @@ def restore_stack(
         raise InvalidParameterError(msg)
     slices = sorted({mark.z for mark in step.marks(volume.shape)})
     yield Progress(0, len(slices), "Loading the network")
-    restored = step.with_network(load_interpolator(step.model, device))(volume)
+    restored = step.bound(load_interpolator(step.model, device))(volume)
     planes: dict[int, Array] = {}
     for done, z in enumerate(slices):
         yield Progress(done, len(slices), f"Restoring slice {z}")

@@ -26,7 +26,7 @@ def ramp():
 
 
 def restored(**marks):
-    return Restore(model="m", **marks).with_network(mean)(ramp())
+    return Restore(model="m", **marks).bound(mean)(ramp())
 
 
 def test_one_slice_by_hand():
@@ -120,7 +120,7 @@ def test_nothing_is_interpolated_before_it_is_read():
         calls.append(box)
         return mean(below, above, box)
 
-    volume = Restore(model="m", slices=(3,)).with_network(counting)(ramp())
+    volume = Restore(model="m", slices=(3,)).bound(counting)(ramp())
     volume.read_slice(2)
     assert calls == []
     volume.read_slice(3)
@@ -128,10 +128,19 @@ def test_nothing_is_interpolated_before_it_is_read():
 
 
 def test_marked_step_asks_for_its_network():
-    with pytest.raises(InvalidParameterError, match="needs its network"):
+    with pytest.raises(InvalidParameterError, match="not been given its network"):
         Restore(slices=(3,))(ramp())
-    with pytest.raises(InvalidParameterError, match="needs its network"):
+    with pytest.raises(InvalidParameterError, match="not been given its network"):
         Pipeline([Restore(slices=(3,))])(ramp())
+
+
+def test_a_pipeline_keeps_the_network_and_its_json_does_not():
+    step = Restore(model="m", slices=(3,)).bound(mean)
+    pipeline = Pipeline([step])
+    assert pipeline(ramp()).read()[3, 0, 0] == 100
+    again = Pipeline.parse(pipeline.model_dump())
+    with pytest.raises(InvalidParameterError, match="not been given its network"):
+        again(ramp())
 
 
 def test_json_keeps_the_marks():

@@ -5,7 +5,7 @@ slice above; the sum of what they pick out is the slice in between.
 """
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +54,8 @@ class InterpolationNetwork(nn.Module):
 
     Attributes
     ----------
+    Config : type of Params
+        Declares the settings; all have defaults.
     config : InterpolationConfig
         As given.
     divisor : tuple of int
@@ -85,6 +87,7 @@ class InterpolationNetwork(nn.Module):
        convolution, doi:10.1109/ICCV.2017.37.
     """
 
+    Config: ClassVar[type[Params]] = InterpolationConfig
     divisor: Shape
     halo: Shape
 

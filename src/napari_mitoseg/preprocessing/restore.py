@@ -108,55 +108,44 @@ class Restore(Step):
         """Whether anything is to be restored."""
         return bool(self.slices or self.boxes)
 
-    def __call__(self, volume: Volume) -> Volume:
-        """Restore what is marked when it is read.
+    def bound(self, interpolate: Interpolate) -> "Restore":
+        """Return the step with its network, ready to be called.
 
         Parameters
         ----------
-        volume : Volume
-            Image; nothing of it is read yet.
+        interpolate : Interpolate
+            The network in `model`; it is not written to recipes.
 
         Returns
         -------
-        Volume
-            Lazy float32 volume of the same shape and spacing.
+        Restore
+            With the same settings.
+        """
+        ready = self.model_copy()
+        ready._interpolate = interpolate
+        return ready
+
+    def __call__(self, volume: Volume) -> Volume:
+        """Restore what is marked when it is read.
 
         Raises
         ------
         InvalidParameterError
-            If something is marked and the network is not there, see `with_network`; if
-            a mark lies outside the volume, has no good slice on both sides, or is one
-            of too many in a row.
+            If something is marked, and the step has no network, or a mark lies outside
+            the volume, has no good slice on both sides, or is one of too many in a row.
         """
         if not self.is_marked:
             return volume.map_slices(_as_it_is)
         if self._interpolate is None:
             msg = (
-                f"The step {self.name!r} needs its network. Run it through a recipe, "
-                "the command restore, or Restore.with_network."
+                f"The step {self.name!r} has not been given its network. Run it in a "
+                "recipe or by the command restore, or give it with Restore.bound."
             )
             raise InvalidParameterError(msg)
         marks = tuple(self.marks(volume.shape))
         bridges = tuple(_bridge(mark, marks, volume.shape[0]) for mark in marks)
         restored = _Restored(volume, bridges, self._interpolate)
         return Volume(restored, volume.spacing, volume.name)
-
-    def with_network(self, interpolate: Interpolate) -> "Restore":
-        """Return the step with the network that `model` names.
-
-        Parameters
-        ----------
-        interpolate : Interpolate
-            The network, loaded.
-
-        Returns
-        -------
-        Restore
-            Ready to be called.
-        """
-        loaded = self.model_copy()
-        loaded._interpolate = interpolate
-        return loaded
 
     def marks(self, shape: Shape) -> Iterator[Mark]:
         """Yield what is marked in a volume of this shape.
