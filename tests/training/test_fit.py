@@ -46,6 +46,10 @@ def stack() -> TrainingStack:
 
 SMALL: dict[str, dict[str, Any]] = {
     "unet2d": {"width": 4, "levels": 2},
+    "cascade": {
+        "detector": {"widths": [8, 12]},
+        "segmentation": {"widths": [8, 12], "z_halvings": 1},
+    },
     "spatial-continuity": {
         "segmentation": {"architecture": "fast", "config": {"widths": [8, 12]}},
         "refinement": {
