@@ -1,5 +1,6 @@
 """Train the two-stage cascade: the detector, then the 3D network on its cues."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
@@ -18,46 +19,50 @@ from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.cascade import Cascade, CascadeConfig, Strategy
-from napari_mitoseg.models.residual_unet import ResUNet3d, ResUNet3dConfig
+from napari_mitoseg.models.residual_unet import ResUNet3dConfig
 from napari_mitoseg.models.zoo import ModelCard
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.training.appearance import NO_APPEARANCE, AppearanceSettings
 from napari_mitoseg.training.cue_batches import CueBatches, CueNoise
 from napari_mitoseg.training.detector import (
     check_foreground,
-    detector_settings,
+    for_detector,
     iter_maps,
-    train_detector,
 )
-from napari_mitoseg.training.fit import FitResult, fit, never
+from napari_mitoseg.training.fit import Draw, FitResult, fit, never
 from napari_mitoseg.training.geometry import NO_GEOMETRY
 from napari_mitoseg.training.patches import TrainingStack
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.volume import Spacing
 
 DETECTOR, BOTTOM_UP, CASCADE = "detector", "bottom-up", "segmentation"
+ARCHITECTURES = {DETECTOR: "detector", BOTTOM_UP: "resunet3d", CASCADE: "cascade"}
 TOTAL = 1000
 TILE = (32, 256, 256)
 """Voxels of the tiles that a stack is predicted in while training."""
 
 
-def segmentation_settings() -> FitSettings:
-    """Return how the 3D network is trained on a CPU where nothing else is said.
+def for_segmentation(settings: FitSettings) -> FitSettings:
+    """Turn settings that suit most networks into those of the second stage.
+
+    Parameters
+    ----------
+    settings : FitSettings
+        How long, on which patches and with which seed.
 
     Returns
     -------
     FitSettings
-        Small patches; binary cross-entropy and the turns of the paper, with milder
-        changes of appearance than the default.
+        Binary cross-entropy and the turns of the paper, a milder change of appearance
+        than the default.
     """
-    return FitSettings(
-        patch=(8, 128, 128),
-        batch=2,
-        loss="bce",
-        learning_rate=2e-3,
-        averaging=0.99,
-        geometry=NO_GEOMETRY,
-        appearance=AppearanceSettings(stain=0.2, local=0.1, stripes=0),
+    return settings.model_copy(
+        update={
+            "loss": "bce",
+            "averaging": 0.99,
+            "geometry": NO_GEOMETRY,
+            "appearance": AppearanceSettings(stain=0.2, local=0.1, stripes=0),
+        }
     )
 
 
@@ -103,10 +108,11 @@ class CascadeSettings(Params):
         0.3, gt=0, lt=1, description="Share of the time that the detector gets."
     )
     detector: FitSettings = param(
-        detector_settings(), description="How the detector is trained."
+        for_detector(FitSettings()), description="How the detector is trained."
     )
     segmentation: FitSettings = param(
-        segmentation_settings(), description="How the 3D networks are trained."
+        for_segmentation(FitSettings(patch=(8, 128, 128), batch=2)),
+        description="How the 3D networks are trained.",
     )
     noise: CueNoise = param(CueNoise(), description="Errors put into the cues.")
 
@@ -236,17 +242,86 @@ def train_cascade(
     The second stage is trained on the cues that the detector gives on the same stacks,
     made worse by `CueNoise`.
     """
-    check_foreground(stacks)
-    config = CascadeConfig.parse(card.config)
+    torch.manual_seed(settings.segmentation.seed)
+    network = Cascade(CascadeConfig.parse(card.config))
     common: dict[str, Any] = {
         "validation": validation,
         "device": device,
         "resume": resume,
         "stop": stop,
     }
-    run = _CascadeRun(stacks, settings, card, folder, config, common)
-    network = yield from run.first_stage()
-    return (yield from run.second_stage(network))
+    run = _CascadeRun(network, stacks, settings, card, folder, common)
+    return (yield from run.job())
+
+
+def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
+    network: Cascade,
+    stacks: Sequence[TrainingStack],
+    settings: FitSettings,
+    *,
+    card: ModelCard,
+    folder: Path,
+    validation: Sequence[TrainingStack] = (),
+    device: torch.device | str = "cpu",
+    resume: bool = False,
+    stop: Callable[[], bool] = never,
+    draw: Draw | None = None,  # noqa: ARG001 - cues are drawn in their own way
+) -> Job[FitResult]:
+    """Fit a cascade with the arguments of `fit`.
+
+    Parameters
+    ----------
+    network : Cascade
+        Starting weights of all stages.
+    stacks : sequence of TrainingStack
+        To learn from, at the spacing of the model.
+    settings : FitSettings
+        Of the 3D networks, and the length of the whole training: the time is shared
+        out; steps are those of each stage.
+    card : ModelCard
+        Written beside the weights.
+    folder : Path
+        Becomes the model folder, see `train_cascade`.
+    validation : sequence of TrainingStack
+        To choose the best weights of the 3D networks by.
+    device : torch.device or str
+        Where to train.
+    resume : bool
+        Go on from the checkpoints below `folder`.
+    stop : callable
+        Asked after each step; once it says true, what is there is finished.
+    draw : callable, optional
+        Not used.
+
+    Yields
+    ------
+    FitProgress
+        After each step; done and total are of the whole training.
+
+    Returns
+    -------
+    FitResult
+        The cascade, and its IoU on each validation stack.
+
+    Raises
+    ------
+    MitoSegError
+        As `train_cascade` does.
+    """
+    stages = CascadeSettings(
+        limit=settings.limit,
+        minutes=settings.minutes,
+        detector=for_detector(settings),
+        segmentation=settings,
+    )
+    common: dict[str, Any] = {
+        "validation": validation,
+        "device": device,
+        "resume": resume,
+        "stop": stop,
+    }
+    run = _CascadeRun(network, stacks, stages, card, folder, common)
+    return (yield from run.job())
 
 
 class _CascadeRun:
@@ -254,66 +329,39 @@ class _CascadeRun:
 
     def __init__(
         self,
+        network: Cascade,
         stacks: Sequence[TrainingStack],
         settings: CascadeSettings,
         card: ModelCard,
         folder: Path,
-        config: CascadeConfig,
         common: dict[str, Any],
     ) -> None:
-        self._stacks, self._settings, self._config = stacks, settings, config
+        check_foreground(stacks)
+        self._network, self._stacks, self._settings = network, stacks, settings
         self._card, self._folder, self._common = card, folder, common
-        self._stages = settings.stages(config.strategy)
+        self._stages = settings.stages(network.config.strategy)
 
-    def first_stage(self) -> Job[Cascade]:
-        """Train what makes the cues."""
-        torch.manual_seed(self._settings.segmentation.seed)
-        network = Cascade(self._config)
-        detector = self._config.detector.model_dump(mode="json")
-        detecting = train_detector(
-            self._stacks,
-            self._stages[DETECTOR],
-            card=self._card.model_copy(update={"config": detector}),
-            folder=self._folder / DETECTOR,
-            **self._common,
-        )
-        found = yield from self._part(DETECTOR, detecting)
-        network.detector.load_state_dict(found.network.state_dict())
+    def job(self) -> Job[FitResult]:
+        """Train what makes the cues, then the 3D network on image and cues."""
+        network = self._network
+        yield from self._learn(network.detector, DETECTOR)
         if network.bottom_up is not None:
-            alone = yield from self._fit(
-                BOTTOM_UP,
-                ResUNet3d(self._config.segmentation),
-                self._folder / BOTTOM_UP,
-            )
-            network.bottom_up.load_state_dict(alone.network.state_dict())
-        return network
-
-    def second_stage(self, network: Cascade) -> Job[FitResult]:
-        """Train the 3D network on image and cues."""
+            yield from self._learn(network.bottom_up, BOTTOM_UP)
         device = self._common["device"]
         cues = tuple(find_stack_cues(network, stack, device) for stack in self._stacks)
         draw = CueBatches(cues, self._settings.noise)
-        return (yield from self._fit(CASCADE, network, self._folder, draw))
+        return (yield from self._part(CASCADE, network, self._folder, draw))
 
-    def _fit(
+    def _learn(self, stage: Network, name: str) -> Job[None]:
+        """Train a network that makes cues, and put its weights into the cascade."""
+        learner = copy.deepcopy(stage).requires_grad_(requires_grad=True)
+        result = yield from self._part(name, learner, self._folder / name)
+        stage.load_state_dict(result.network.state_dict())
+
+    def _part(
         self, name: str, network: Network, folder: Path, draw: CueBatches | None = None
     ) -> Job[FitResult]:
-        """Train a 3D network."""
-        architecture = "resunet3d" if name == BOTTOM_UP else "cascade"
-        card = self._card.model_copy(update={"architecture": architecture})
-        job = fit(
-            network,
-            self._stacks,
-            self._stages[name],
-            card=card,
-            folder=folder,
-            draw=draw,
-            **self._common,
-        )
-        return (yield from self._part(name, job))
-
-    def _part(self, name: str, job: Job[FitResult]) -> Job[FitResult]:
-        """Run a job as one part of the training."""
+        """Fit one network as one part of the training."""
         names = list(self._stages)
         shares = [self._settings.share(one, len(names)) for one in names]
         place = names.index(name)
@@ -325,6 +373,15 @@ class _CascadeRun:
                 progress, done=round(TOTAL * done), total=TOTAL, message=message
             )
 
+        job = fit(
+            network,
+            self._stacks,
+            self._stages[name],
+            card=self._card.model_copy(update={"architecture": ARCHITECTURES[name]}),
+            folder=folder,
+            draw=draw,
+            **self._common,
+        )
         return relayed(job, report)
 
 

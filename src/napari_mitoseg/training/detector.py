@@ -25,28 +25,38 @@ SCORED_FROM = 0.01
 """Score from which on boxes count for average precision, which ranks them."""
 
 
-def detector_settings() -> FitSettings:
-    """Return how the detector is trained where nothing else is said.
+def for_detector(settings: FitSettings) -> FitSettings:
+    """Turn settings that suit most networks into those of the detector.
+
+    Parameters
+    ----------
+    settings : FitSettings
+        How long, with which seed and appearance.
 
     Returns
     -------
     FitSettings
-        The loss of detection on large patches, as objects are not to be cut up.
+        The loss of detection on large patches, as objects are not to be cut up.  The
+        last weights are kept: validation scores the mask, not the boxes.
     """
-    return FitSettings(
-        patch=(1, 256, 256),
-        batch=8,
-        loss="detection",
-        learning_rate=2e-3,
-        averaging=0.99,
-        foreground=0.7,
-        dark=0.1,
-        geometry=GeometrySettings(smallest=0.75, largest=1.33, rotate=False),
-        keep="last",
+    return settings.model_copy(
+        update={
+            "patch": (1, 256, 256),
+            "batch": 8,
+            "loss": "detection",
+            "optimizer": "adamw",
+            "learning_rate": 2e-3,
+            "averaging": 0.99,
+            "foreground": 0.7,
+            "dark": 0.1,
+            "geometry": GeometrySettings(smallest=0.75, largest=1.33, rotate=False),
+            "keep": "last",
+        }
     )
 
 
-def train_detector(
+def train_detector(  # noqa: PLR0913 - the arguments of `fit`
+    detector: Detector,
     stacks: Sequence[TrainingStack],
     settings: FitSettings,
     *,
@@ -61,12 +71,14 @@ def train_detector(
 
     Parameters
     ----------
+    detector : Detector
+        Starting weights; changed in place.
     stacks : sequence of TrainingStack
         To learn from, at the spacing of the model.
     settings : FitSettings
         How; the loss should be ``"detection"``, see `detector_settings`.
     card : ModelCard
-        Written beside the weights; its `config` is that of the detector.
+        Written beside the weights.
     folder : Path
         Becomes a model folder of the architecture ``"detector"``.
     validation : sequence of TrainingStack
@@ -96,12 +108,11 @@ def train_detector(
         As `fit` does.
     """
     check_foreground(stacks)
-    torch.manual_seed(settings.seed)
     job = fit(
-        Detector.from_config(card.config),
+        detector,
         stacks,
         settings,
-        card=card.model_copy(update={"architecture": "detector"}),
+        card=card.model_copy(update={"architecture": "detector", "config": {}}),
         folder=folder,
         validation=validation,
         device=device,
