@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
-from math import log2
+from math import ceil, log2
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,16 +72,16 @@ def paper_segmentation_settings() -> FitSettings:
     Returns
     -------
     FitSettings
-        Four cubes of 32×256×256 in a step, rate 0.01, 100 epochs; an epoch is 320
-        cubes, as many as fit into 165×768×1024 voxels with the overlap of the paper,
-        rounded.  Turned by quarters and transposed.
+        Four cubes of 32×256×256 in a step, rate 0.01, 100 epochs; an epoch is the
+        18×9×7 cubes that cover 165×768×1024 voxels with the overlap of the paper.
+        Turned by quarters and transposed.
 
     References
     ----------
     .. [1] Guo et al. (2023), doi:10.3390/electronics12040928, section 4.1.
     """
     return FitSettings(
-        steps=100 * 320 // 4,
+        steps=100 * ceil(18 * 9 * 7 / 4),
         patch=(32, 256, 256),
         batch=4,
         optimizer="adam",
