@@ -14,6 +14,12 @@ SMALL = {
     "fusion-fcn": {"width": 4, "window": 96},
     "patch-cnn": {"width": 4},
     "resunet-r": {"widths": [4, 4]},
+    "resunet3d": {"widths": [4, 4], "z_halvings": 1},
+    "cascade": {
+        "detector": {"widths": [8, 8]},
+        "segmentation": {"widths": [4, 4], "z_halvings": 1},
+        "detection": {"confidence": 0.01},
+    },
     "spatial-continuity": {
         "segmentation": {"config": {"width": 4, "levels": 1, "context": 1}},
         "refinement": {"config": {"width": 4, "levels": 2, "context": 2, "extra": 1}},

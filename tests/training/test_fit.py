@@ -48,6 +48,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "unet2d": {"width": 4, "levels": 2},
     "fusion-fcn": {"width": 8, "window": 96},
     "patch-cnn": {"width": 8},
+    "cascade": {
+        "detector": {"widths": [8, 12]},
+        "segmentation": {"widths": [8, 12], "z_halvings": 1},
+    },
     "spatial-continuity": {
         "segmentation": {"architecture": "fast", "config": {"widths": [8, 12]}},
         "refinement": {

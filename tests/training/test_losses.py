@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_mitoseg.training.losses import balance, losses, soft_dice, weighted_bce
+from napari_mitoseg.training.losses import (
+    balance,
+    centre_loss,
+    losses,
+    side_loss,
+    soft_dice,
+    weighted_bce,
+)
 
 
 def volume(values: list[float]) -> Tensor:
@@ -105,3 +112,55 @@ class TestEveryLoss:
         assert loss.isfinite()
         assert logits.grad is not None
         assert (logits.grad == 0).all()
+
+
+def test_bce_by_hand() -> None:
+    """Logit 0: ln 2 for each labelled voxel of each of two maps."""
+    target = torch.cat([volume([1, 0, 1]), volume([0, 0, 0])], dim=1)
+    known = torch.cat([volume([1, 1, 0]), volume([1, 0, 0])], dim=1)
+    loss = losses["bce"](torch.zeros_like(target), target, known)
+    assert loss.item() == pytest.approx(2 * math.log(2))
+
+
+def points(*values: float) -> Tensor:
+    """Shape values as one point with as many maps."""
+    return torch.tensor(values, dtype=torch.float32).view(1, -1, 1)
+
+
+def test_side_loss_is_one_minus_iou() -> None:
+    """Found 0.5 to all sides, area 1; true 0.5, 0.5, 0.5, 0.25: area 0.75, inside."""
+    target, known = points(0.5, 0.5, 0.5, 0.25), points(1, 1, 1, 1)
+    assert side_loss(points(0, 0, 0, 0), target, known).item() == pytest.approx(0.25)
+    exact = side_loss(target.logit(), target, known)
+    assert exact.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_side_loss_weighs_points() -> None:
+    """IoU 1 with weight 1, IoU 3/4 with weight 3: (0 + 3/4) / 4."""
+    target = torch.cat([points(*[0.5] * 4), points(0.5, 0.5, 0.5, 0.25)], dim=2)
+    known = torch.tensor([1.0, 3.0]).expand(1, 4, 2)
+    loss = side_loss(torch.zeros_like(target), target, known)
+    assert loss.item() == pytest.approx(0.75 / 4)
+
+
+def test_centre_loss_by_hand() -> None:
+    """Probability 1/2: ln 2 · 1/4 on a centre and on background, over one centre."""
+    target = torch.tensor([1.0, 0.0])
+    loss = centre_loss(torch.zeros(2), target, torch.ones(2))
+    assert loss.item() == pytest.approx(2 * math.log(2) / 4)
+    assert centre_loss(torch.zeros(2), target, torch.zeros(2)).item() == 0
+
+
+def test_detection_is_mask_centres_and_sides_at_anchors() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn((1, 6, 1, 8, 8), generator=generator)
+    target = torch.rand(logits.shape, generator=generator)
+    known = torch.ones_like(logits)
+    anchors = (..., slice(2, None, 4), slice(2, None, 4))
+    cells = [maps[anchors] for maps in (logits, target, known)]
+    expected = (
+        losses["bce-dice"](logits[:, :1], target[:, :1], known[:, :1])
+        + centre_loss(*(maps[:, 1] for maps in cells))
+        + side_loss(*(maps[:, 2:] for maps in cells))
+    )
+    torch.testing.assert_close(losses["detection"](logits, target, known), expected)

@@ -79,12 +79,12 @@ def measure_time(network: Network, device: torch.device) -> float:
 
 
 def probe_shape(network: Network) -> tuple[int, ...]:
-    """Return the shape of a small legal input, (1, C, Y, X) or (1, 1, Z, Y, X)."""
+    """Return the shape of a small legal input, (1, C, Y, X) or (1, C, Z, Y, X)."""
     z, y, x = network.divisor
     plane = (_multiple(_PROBE, y), _multiple(_PROBE, x))
     if network.dimensions == 2:
         return (1, network.in_channels, *plane)
-    return (1, 1, _multiple(_PROBE_DEPTH, z), *plane)
+    return (1, network.in_channels, _multiple(_PROBE_DEPTH, z), *plane)
 
 
 def _n_voxels(image: Tensor) -> float:

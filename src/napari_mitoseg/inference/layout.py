@@ -12,8 +12,15 @@ from napari_mitoseg.inference.footprint import measure_memory, measure_time
 from napari_mitoseg.inference.grid import Grid, spacing_ratio
 from napari_mitoseg.inference.prepare import PLANAR, prepared
 from napari_mitoseg.inference.settings import InferenceSettings
-from napari_mitoseg.inference.tiling import Cut, PlaneTile, Span, iter_plane_tiles
+from napari_mitoseg.inference.tiling import (
+    Cut,
+    PlaneTile,
+    Span,
+    cube_spans,
+    iter_plane_tiles,
+)
 from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.cascade import Cascade
 from napari_mitoseg.models.spatial_continuity import SpatialContinuity
 from napari_mitoseg.models.zoo import TrainedModel
 from napari_mitoseg.volume import Region, Volume
@@ -23,6 +30,10 @@ _MOST_ON_CPU = 600 * 2**20
 _BATCH_LIMIT = {"cuda": 16, "mps": 4, "cpu": 1}
 _DEPTH = 32
 _DEPTH_OVERLAP = 4
+_CUBE, _CUBE_STEP = (32, 256, 256), (8, 64, 128)
+"""Cubes of the cascade's paper: 75 % overlap in depth and height, 50 % in width."""
+_AROUND = 128
+"""Voxels around a tile in which the cascade looks for boxes that reach into it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,22 @@ class Pass:
         """Time the network on a small tile, and say how long the pass will take."""
         seconds = measure_time(self.model.network, device)
         return self.layout.n_read * seconds * self.views
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a grid that another network has been laid out on.
+
+    Attributes
+    ----------
+    grid : Grid
+        The volume's voxels and the model's.
+    box : Region
+        Part of the model's grid.
+    """
+
+    grid: Grid
+    box: Region
 
 
 @dataclass(frozen=True)
@@ -180,8 +207,11 @@ def plan_passes(
     -------
     tuple of Pass
         One, or two for the spatial-continuity model: N_se over every slice and pixel
-        that N_sp looks at, then N_sp.
+        that N_sp looks at, then N_sp.  For the cascade: the detector, perhaps a 3D
+        network on the image alone, then the second stage.
     """
+    if isinstance(model.network, Cascade):
+        return _plan_cascade(volume, model, settings, region, device)
     network = prepared(model.network, device)
     if not isinstance(network, SpatialContinuity):
         ready = TrainedModel(model.card, network)
@@ -193,13 +223,44 @@ def plan_passes(
     memory = measure_memory(last.network, device)
     layout = lay_out(volume, last, settings, region, memory, device)
     first = TrainedModel(model.card, network.segmentation)
-    needed = _needed(layout, network.refinement.context * context_stride(volume, last))
+    reach = network.refinement.context * context_stride(volume, last)
+    needed = Part(layout.grid, _needed(layout, reach))
     memory_before = measure_memory(first.network, device)
     earlier = lay_out(volume, first, settings, region, memory_before, device, needed)
     return (
         Pass(first, earlier, memory_before, network.views),
         Pass(last, layout, memory, views),
     )
+
+
+def _plan_cascade(
+    volume: Volume,
+    model: TrainedModel,
+    settings: InferenceSettings,
+    region: Region | None,
+    device: torch.device,
+) -> tuple[Pass, ...]:
+    """Lay out the second stage, and then what has to be found around its tiles."""
+    network = model.network
+    if not isinstance(network, Cascade):
+        msg = "Only a cascade is laid out as one."
+        raise TypeError(msg)
+    layout: Layout | None = None
+    passes: list[Pass] = []
+    for stage in (network.segmentation, network.bottom_up, network.detector):
+        if stage is None:
+            continue
+        ready = TrainedModel(model.card, prepared(stage, device))
+        memory = measure_memory(ready.network, device)
+        is_planar = stage.dimensions == PLANAR
+        around = (network.reach, _AROUND) if is_planar else (0, 0)
+        part = None if layout is None else Part(layout.grid, _needed(layout, *around))
+        cut = lay_out(volume, ready, settings, region, memory, device, part)
+        layout = layout or cut
+        # Turned views would exchange the sides of boxes.
+        views = 1 if is_planar else settings.augmentation
+        passes.append(Pass(ready, cut, memory, views))
+    return tuple(reversed(passes))
 
 
 def context_stride(volume: Volume, model: TrainedModel) -> int:
@@ -216,7 +277,7 @@ def lay_out(
     region: Region | None,
     voxel_bytes: float,
     device: torch.device,
-    box: Region | None = None,
+    part: Part | None = None,
 ) -> Layout:
     """Cut a region of a volume into tiles that fit the device.
 
@@ -234,7 +295,7 @@ def lay_out(
         Memory of the network per voxel.
     device : torch.device
         Where it will run.
-    box : Region, optional
+    part : Part, optional
         Part of the model's grid to predict; what `region` covers when absent.
 
     Returns
@@ -250,11 +311,11 @@ def lay_out(
     network = model.network
     wanted = (region or Region.whole(volume.shape)).within(volume.shape)
     resample_z = network.dimensions != PLANAR
-    ratio = spacing_ratio(
-        volume, model.card.spacing, resample=settings.resample, resample_z=resample_z
-    )
-    grid = Grid.between(volume.shape, ratio)
-    box = box or grid.covering(wanted)
+    if part is None:
+        part = _covering(volume, model, wanted, resample=settings.resample)
+    grid, box = part.grid, part.box
+    if resample_z and settings.tiling == "cubes":
+        return _in_cubes(part, wanted, network)
     depth = min(_DEPTH, grid.model[0]) if resample_z else 1
     side, batch = settings.tile, settings.batch
     if settings.automatic_tiles:
@@ -276,20 +337,46 @@ def lay_out(
     return Layout(grid, wanted, windows, tuple(iter_plane_tiles(ys, xs)))
 
 
-def _needed(layout: Layout, reach: int) -> Region:
-    """Return the part of the grid that a pass reads, `reach` slices around it."""
+def _covering(
+    volume: Volume, model: TrainedModel, wanted: Region, *, resample: bool
+) -> Part:
+    """Return the part of the model's grid that a region of the volume needs."""
+    ratio = spacing_ratio(
+        volume,
+        model.card.spacing,
+        resample=resample,
+        resample_z=model.network.dimensions != PLANAR,
+    )
+    grid = Grid.between(volume.shape, ratio)
+    return Part(grid, grid.covering(wanted))
+
+
+def _in_cubes(part: Part, wanted: Region, network: Network) -> Layout:
+    """Cut into the overlapping cubes of the cascade's paper."""
+    bounds = zip(part.box.start, part.box.stop, part.grid.model, strict=True)
+    windows, ys, xs = (
+        cube_spans(side, step, divisor, ends)
+        for side, step, divisor, ends in zip(
+            _CUBE, _CUBE_STEP, network.divisor, bounds, strict=True
+        )
+    )
+    return Layout(part.grid, wanted, windows, tuple(iter_plane_tiles(ys, xs)))
+
+
+def _needed(layout: Layout, reach: int, around: int = 0) -> Region:
+    """Return the part of the grid that a pass reads, with slices and voxels around."""
     depth, height, width = layout.grid.model
     ys, xs = zip(*((tile.y, tile.x) for tile in layout.tiles), strict=True)
     return Region(
         (
             layout.windows[0].read_start - reach,
-            min(y.read_start for y in ys),
-            min(x.read_start for x in xs),
+            min(y.read_start for y in ys) - around,
+            min(x.read_start for x in xs) - around,
         ),
         (
             layout.windows[-1].read_stop + reach,
-            max(y.read_stop for y in ys),
-            max(x.read_stop for x in xs),
+            max(y.read_stop for y in ys) + around,
+            max(x.read_stop for x in xs) + around,
         ),
     ).within((depth, height, width))
 

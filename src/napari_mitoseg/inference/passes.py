@@ -1,7 +1,8 @@
 """Networks at work: slices of probability on the model's grid, in order.
 
 A model is one network, or two in a row: then the second pulls the slices it needs out
-of the first, which sees each slice once, and forgets them when it has passed.
+of the first, which sees each slice once, and forgets them when it has passed.  In a
+cascade the first sees all slices before the second begins, see `cues`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,17 +10,20 @@ from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_mitoseg.inference.blending import Blender, Map, ramp
+from napari_mitoseg.inference.cues import CueTiles
 from napari_mitoseg.inference.device import choose_device
 from napari_mitoseg.inference.layout import Layout, Pass, context_stride, plan_passes
 from napari_mitoseg.inference.prepare import PLANAR
 from napari_mitoseg.inference.runner import Runner
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.inference.source import SliceSource
-from napari_mitoseg.inference.tiling import PlaneTile, Span, reflected
+from napari_mitoseg.inference.tiling import PlaneTile, Span, plane_index, reflected
 from napari_mitoseg.maps import FULL
+from napari_mitoseg.models.cascade import Cascade
 from napari_mitoseg.models.spatial_continuity import SpatialContinuity, as_masks
 from napari_mitoseg.models.zoo import TrainedModel
 from napari_mitoseg.volume import Region, Volume
@@ -140,7 +144,25 @@ def open_run(
         last = passes[-1]
         masks = _Masks(volume, model.network, last, run, known)
         run = Run(last, masks, Runner(last.model.network, device, last.views))
+    elif isinstance(model.network, Cascade):
+        run = _open_cascade(volume, model.network, passes, device)
     return run
+
+
+def _open_cascade(
+    volume: Volume,
+    network: Cascade,
+    passes: tuple[Pass, ...],
+    device: torch.device,
+) -> Run:
+    """Make the second stage ready; it runs what makes its cues before it begins."""
+    *earlier, last = passes
+    runs = [
+        Run(one, _Slices(volume, one), Runner(one.model.network, device, one.views))
+        for one in earlier
+    ]
+    source = CueTiles(volume, network, last.layout, tuple(runs))
+    return Run(last, source, Runner(last.model.network, device, last.views))
 
 
 class _Slices:
@@ -164,7 +186,7 @@ class _Slices:
 
     def block(self, window: Span, tile: PlaneTile) -> NDArray[np.float32]:
         """Return the network input of a tile."""
-        index = _in_plane(tile, self._grid.model)
+        index = plane_index(tile, self._grid.model)
         if not self._is_planar:
             zs = reflected(window.read_start, window.read_stop, self._grid.model[0])
             return np.stack([self._source.plane(int(z))[index] for z in zs])[None, None]
@@ -231,7 +253,7 @@ class _Masks:
 
     def block(self, window: Span, tile: PlaneTile) -> NDArray[np.float32]:
         """Return the network input of a tile: masks, then perhaps the slice."""
-        index = _in_plane(tile, self._grid.model)
+        index = plane_index(tile, self._grid.model)
         return np.stack(
             [
                 self._channels(middle, index)
@@ -270,15 +292,6 @@ class _Neighbours:
         """Return slice numbers from below to above."""
         offsets = range(-self._context, self._context + 1)
         return [min(max(middle + k * self._stride, 0), self._last) for k in offsets]
-
-
-def _in_plane(
-    tile: PlaneTile, grid: tuple[int, int, int]
-) -> tuple[NDArray[np.intp], ...]:
-    """Return the index of a tile into a slice, reflected at the edges."""
-    ys = reflected(tile.y.read_start, tile.y.read_stop, grid[1])
-    xs = reflected(tile.x.read_start, tile.x.read_stop, grid[2])
-    return np.ix_(ys, xs)
 
 
 def _final(layout: Layout, index: int) -> range:

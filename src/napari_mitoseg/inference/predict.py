@@ -154,7 +154,8 @@ class _MapWriter:
         self, maps: ProbabilityMaps, layout: Layout, outputs: tuple[str, ...]
     ) -> None:
         named = {"semantic": maps.semantic, "boundary": maps.boundary}
-        self._targets = [named[name] for name in outputs]
+        # Maps that are neither, such as those of a detector, are not kept.
+        self._targets = [named.get(name) for name in outputs]
         self._region, self._grid = layout.region, layout.grid
         self._next = self._region.start[0]
         self._last = layout.windows[-1].keep_stop - 1

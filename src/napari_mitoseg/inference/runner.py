@@ -42,7 +42,7 @@ class Runner:
 
         Parameters
         ----------
-        block : ndarray of float32, shape (B, C, Y, X) or (1, 1, Z, Y, X)
+        block : ndarray of float32, shape (B, C, Y, X) or (1, C, Z, Y, X)
             Network input; Y and X multiples of the network's divisor.
 
         Returns

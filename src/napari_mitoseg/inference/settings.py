@@ -24,6 +24,14 @@ class InferenceSettings(Params):
         description="Resample the volume to the spacing the model was trained at, and "
         "its maps back.",
     )
+    tiling: Literal["seamless", "cubes"] = param(
+        "seamless",
+        description="How 3D networks are tiled. seamless: with what they see around a "
+        "tile, so that tiles leave no trace. cubes: as published for the cascade, "
+        "32×256×256 voxels that overlap by 75 % in depth and height and by 50 % in "
+        "width, averaged; some 30 times slower.",
+        advanced=True,
+    )
     automatic_tiles: bool = param(
         True,
         description="Choose tile size and batch from the free memory.",

@@ -10,11 +10,13 @@ border sees the padding that an untiled prediction would see.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.volume import Shape
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,58 @@ def iter_plane_tiles(ys: tuple[Span, ...], xs: tuple[Span, ...]) -> Iterator[Pla
     """Yield the tiles of a plane, row by row."""
     for y, x in product(ys, xs):
         yield PlaneTile(y, x)
+
+
+def cube_spans(
+    side: int, step: int, divisor: int, bounds: tuple[int, int, int]
+) -> tuple[Span, ...]:
+    """Cover part of an axis with tiles of one size, all of whose answers are kept.
+
+    Parameters
+    ----------
+    side : int
+        Voxels of a tile; a multiple of the divisor.
+    step : int
+        Voxels between the starts of neighbouring tiles.
+    divisor : int
+        Sizes of reads are multiples of it.
+    bounds : tuple of int
+        First voxel to cover, the one behind the last, and the size of the axis.
+
+    Returns
+    -------
+    tuple of Span
+        In order; a single, perhaps smaller one where that is enough.
+
+    Examples
+    --------
+    >>> [span.kept for span in cube_spans(32, 8, 16, (0, 45, 45))]
+    [slice(0, 32, None), slice(8, 40, None), slice(16, 45, None)]
+    """
+    whole = Cut(side, 0, 0, divisor).spans(*bounds)
+    if len(whole) == 1:
+        return whole
+    return Cut(side, side - step, 0, gcd(step, divisor)).spans(*bounds)
+
+
+def plane_index(tile: PlaneTile, grid: Shape) -> tuple[NDArray[np.intp], ...]:
+    """Return the index of a tile into a slice, reflected at the edges.
+
+    Parameters
+    ----------
+    tile : PlaneTile
+        What to read.
+    grid : tuple of int
+        Shape of the model's grid, ZYX.
+
+    Returns
+    -------
+    tuple of ndarray of int
+        Rows and columns, as `numpy.ix_` gives them.
+    """
+    ys = reflected(tile.y.read_start, tile.y.read_stop, grid[1])
+    xs = reflected(tile.x.read_start, tile.x.read_stop, grid[2])
+    return np.ix_(ys, xs)
 
 
 def reflected(start: int, stop: int, length: int) -> NDArray[np.intp]:

@@ -17,7 +17,8 @@ class Network(nn.Module):
     dimensions takes ``(B, 2 * context + 1, Y, X)``, the slice to segment in the
     middle of its neighbours, and returns ``(B, len(outputs), Y, X)``; if it has
     `extra` channels, they follow the slices.  One of three
-    dimensions takes ``(B, 1, Z, Y, X)`` and returns ``(B, len(outputs), Z, Y, X)``.
+    dimensions takes ``(B, 1 + extra, Z, Y, X)`` and returns
+    ``(B, len(outputs), Z, Y, X)``.
     Statistics must not depend on the size of the input (batch normalisation is
     fine, instance normalisation is not), so that tiled equals untiled.
 
@@ -37,8 +38,8 @@ class Network(nn.Module):
     context : int
         Neighbour slices on each side that go in as channels; 0 in 3D.
     extra : int
-        Channels that go in beside the slices; 0 but for a refining network, see
-        `spatial_continuity.SpatialContinuity`.
+        Channels that go in beside the slices; 0 but for a second network in a row,
+        see `spatial_continuity.SpatialContinuity` and `cascade.Cascade`.
     divisor : tuple of int
         Input sizes along z, y, x must be multiples of these.
     halo : tuple of int

@@ -1,4 +1,4 @@
-"""From labels to what a network is asked for: semantic mask and instance boundary.
+"""From labels to what a network is asked for: mask, instance boundary, boxes.
 
 While training, labels are integers: -1 unlabelled, 0 background, above 0 an instance.
 """
@@ -13,9 +13,12 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from napari_mitoseg.errors import AnnotationError
+from napari_mitoseg.models.detector import SIDES
+from napari_mitoseg.training.box_targets import make_box_targets
 
 UNKNOWN = -1
 WINDOW = 5
+BOX_MAPS = ("centre", *SIDES)
 
 
 def label_instances(mask: NDArray[Any]) -> NDArray[np.int32]:
@@ -100,12 +103,14 @@ def make_targets(labels: Tensor, outputs: tuple[str, ...]) -> tuple[Tensor, Tens
     labels : Tensor, shape (B, Z, Y, X)
         -1 unlabelled, 0 background, instances above 0.
     outputs : tuple of str
-        Out of ``"semantic"`` and ``"boundary"``.
+        Out of ``"semantic"``, ``"boundary"`` and the maps of boxes, see
+        `models.detector`.
 
     Returns
     -------
     target, known : Tensor of float, shape (B, len(outputs), Z, Y, X)
         0 or 1.  The boundary is known where no voxel of the window is unlabelled.
+        Boxes are told by shares, see `make_box_targets`.
     """
     numbers = labels.float()
     highest, lowest = _window_extremes(numbers)
@@ -113,6 +118,9 @@ def make_targets(labels: Tensor, outputs: tuple[str, ...]) -> tuple[Tensor, Tens
         "semantic": (numbers > 0, numbers > UNKNOWN),
         "boundary": (highest != lowest, lowest > UNKNOWN),
     }
+    if "centre" in outputs:
+        drawn = (maps.unbind(dim=1) for maps in make_box_targets(labels))
+        pairs |= dict(zip(BOX_MAPS, zip(*drawn, strict=True), strict=True))
     target = torch.stack([pairs[name][0] for name in outputs], dim=1)
     known = torch.stack([pairs[name][1] for name in outputs], dim=1)
     return target.float(), known.float()
