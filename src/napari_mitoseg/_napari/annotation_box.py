@@ -48,7 +48,8 @@ class AnnotationBox(QWidget):
         self.new = QPushButton("New")
         self.new.setToolTip("Begin to annotate this image")
         self.resume = QPushButton("Resume")
-        self.resume.setMenu(QMenu(self))
+        self._earlier = QMenu(self)
+        self.resume.setMenu(self._earlier)
         self.load = QPushButton("Load…")
         self.save = QPushButton("Save…")
         self.save.setToolTip("Save the annotation as a TIFF stack with its spacing")
@@ -73,12 +74,13 @@ class AnnotationBox(QWidget):
         found : sequence of JournalContent
             The last one first.
         """
-        menu = self.resume.menu()
-        menu.clear()
-        self._list(menu, found, self.resuming)
+        self._earlier.clear()
+        self._list(self._earlier, found, self.resuming)
         if found:
-            menu.addSeparator()
-            self._list(menu.addMenu("Move to the bin"), found, self.discarding)
+            unwanted = QMenu("Move to the bin", self._earlier)
+            self._list(unwanted, found, self.discarding)
+            self._earlier.addSeparator()
+            self._earlier.addMenu(unwanted)
         self._has_journals = bool(found)
         self.resume.setToolTip(
             "Go on with an annotation of this image, as it was when napari was closed"
