@@ -63,7 +63,10 @@ def main(tokens: Sequence[str] | None = None) -> None:
         _say(f"napari-mitoseg: {' '.join(str(error).split())}")
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
-        _say("napari-mitoseg: interrupted; nothing was written.")
+        _say(
+            "napari-mitoseg: interrupted; no result was written. A training can be "
+            "continued with --resume."
+        )
         sys.exit(INTERRUPTED)
 
 
@@ -170,7 +173,7 @@ def train(  # noqa: PLR0913 - the options of the command
     start : str
         What training starts from: scratch, the name of a model, or its folder.
     minutes : float
-        Time for training.
+        Time for training, earlier parts of a resumed one counted in.
     steps : int
         Steps to make whatever time they take; 0 for as many as there is time for.
     validation : float

@@ -202,6 +202,17 @@ def test_training_ends_early_where_nothing_gets_better(
     assert train(tmp_path, changed(steps=50, patience=2)).steps == 6
 
 
+def test_patience_begins_when_anything_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.0, 0.0, 0.0, 0.3, 0.2, 0.3, 0.9])
+    monkeypatch.setattr(fitting, "measure_iou", lambda *_: (next(scores),))
+    monkeypatch.setattr(
+        "napari_mitoseg.training.dense_plan.validation_interval", lambda *_: 1
+    )
+    assert train(tmp_path, changed(steps=50, patience=2)).steps == 6
+
+
 # ------------------------------------------------------------ stopped, resumed
 
 
@@ -430,6 +441,16 @@ def test_labels_kept_back_are_not_trained_on() -> None:
     assert data.training[0].slices.tolist() == [0, 2, 4, 5]
     assert data.watched[0].slices.tolist() == [1, 3]
     assert [(r.start[0], r.stop[0]) for _, r in data.held_regions()] == [(1, 2), (3, 4)]
+
+
+def test_only_what_a_network_may_see_is_kept_to_validate_on() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (60, 16, 16)).astype(np.uint8)
+    labels = np.ones((60, 16, 16), np.uint8)
+    pair = LabelledVolume(Volume(image, SPACING), Volume(labels, SPACING))
+    settings = changed(validation_slices=(40, 42))
+    (watched,) = prepare_volumes([pair], settings, SPACING, 2).watched
+    assert len(watched.image) == 16 + 3 + 16
+    assert watched.slices.tolist() == [16, 18]
 
 
 def test_a_share_of_what_is_kept_back_is_its_middle() -> None:

@@ -34,6 +34,9 @@ EXACT = 2**24
 WATCHED_VOXELS = 2**21
 """How much is validated while training, of each volume; all of it is at the end."""
 
+MOST_CONTEXT = 16
+"""Neighbour slices that a network of two dimensions may see on each side."""
+
 WATCHED_CROP = (16, 192, 192)
 N_CROPS = 3
 
@@ -395,12 +398,15 @@ def _watched(
 
 
 def _thinned(stack: TrainingStack, labels: Tensor, slices: Tensor) -> TrainingStack:
-    """Keep the labels of a few slices, spread evenly."""
+    """Keep the labels of a few slices, spread evenly, and what is around them."""
     count = max(1, WATCHED_VOXELS // labels[0].numel())
     kept = slices[:: max(1, math.ceil(len(slices) / count))]
     few = torch.full_like(labels, UNKNOWN)
     few[kept] = labels[kept]
-    return replace_labels(stack, few)
+    reach = math.ceil(MOST_CONTEXT * stack.z_step)
+    first, last = max(0, int(kept[0]) - reach), int(kept[-1]) + reach + 1
+    part = slice(first, last)
+    return TrainingStack(stack.image[part], few[part], stack.z_step, name=stack.name)
 
 
 def _cropped(stack: TrainingStack, labels: Tensor, place: list[int]) -> TrainingStack:
