@@ -232,6 +232,7 @@ def training(
     monkeypatch.setenv("MITOSEG_MODELS", str(tmp_path / "models"))
     fake = FakeTraining()
     monkeypatch.setattr(annotation_tasks, "train", fake.train)
+    monkeypatch.setattr(annotation_tasks, "warm_up", jobs.warm_up)
     return fake
 
 

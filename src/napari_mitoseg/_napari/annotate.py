@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QFile, Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -83,9 +83,11 @@ class AnnotateWidget(TrainingPanel):
         self.paint = PaintBox()
         self.training: TrainBox = TrainBox(Recipe().model)
         self.finder = JobRunner(self)
+        self.warmer = JobRunner(self)
         self._fill()
         self._connect()
         self._on_image()
+        self.warmer.start(annotation_tasks.warm_up)
 
     @property
     def problem(self) -> str:
@@ -122,6 +124,13 @@ class AnnotateWidget(TrainingPanel):
     def resume(self, path: Path) -> None:
         """Go on with an annotation of the chosen image from its journal."""
         self._open(annotation_tasks.resume, path)
+
+    def discard(self, path: Path) -> None:
+        """Move the journal of an earlier annotation to the bin of the desktop."""
+        if not move_to_bin(path):
+            msg = f"{path} could not be moved to the bin. Delete it by hand."
+            self.fail(WriteError(msg))
+        self._show_annotation()
 
     def load(self, path: Path) -> None:
         """Annotate the chosen image, beginning with what a file holds."""
@@ -254,6 +263,7 @@ class AnnotateWidget(TrainingPanel):
         self.image.changed.connect(self._on_image)
         self.files.beginning.connect(self.begin)
         self.files.resuming.connect(self.resume)
+        self.files.discarding.connect(self.discard)
         self.files.loading.connect(self.load)
         self.files.saving.connect(self.save)
         self.proposals.changed.connect(self._on_proposed)
@@ -350,7 +360,7 @@ class AnnotateWidget(TrainingPanel):
 
     def _on_step(self, _event: Any = None) -> None:
         if self.annotation is not None:
-            self._refresh()
+            self._show_slice(self.annotation)
 
     def _on_proposed(self) -> None:
         """Note the proposals, for them to be there when the annotation is resumed."""
@@ -444,7 +454,6 @@ class AnnotateWidget(TrainingPanel):
     def _refresh(self) -> None:
         """Bring strip, buttons and hint up to date."""
         annotation, busy = self.annotation, self.is_busy
-        self._show_strip()
         begun, usable = annotation is not None, not self.image.problem
         stack = usable and self.image.volume().shape[0] > 1
         self.files.set_state(usable=stack and not busy, begun=begun)
@@ -453,22 +462,21 @@ class AnnotateWidget(TrainingPanel):
         for shown in (self.strip, self.legend):
             shown.setVisible(begun)
         if annotation is not None:
-            self._watched.z = annotation.current
-            self.paint.show_complete(complete=annotation.current in annotation.complete)
+            self._show_slice(annotation)
         self.show_training()
 
-    def _show_strip(self) -> None:
-        annotation = self.annotation
-        state = StripState()
-        if annotation is not None:
-            state = StripState(
-                n_slices=annotation.n_slices,
-                current=annotation.current,
-                proposed=self.proposals.proposed,
-                painted=annotation.labelled,
-                complete=annotation.complete,
-                doubt=self.proposals.doubt,
-            )
+    def _show_slice(self, annotation: AnnotationLayer) -> None:
+        """Bring up to date what depends on the slice on screen."""
+        self._watched.z = annotation.current
+        self.paint.show_complete(complete=annotation.current in annotation.complete)
+        state = StripState(
+            n_slices=annotation.n_slices,
+            current=annotation.current,
+            proposed=self.proposals.proposed,
+            painted=annotation.labelled,
+            complete=annotation.complete,
+            doubt=self.proposals.doubt,
+        )
         self.strip.show_state(state)
         self.legend.set_doubt(shown=bool(state.doubt))
 
@@ -480,6 +488,12 @@ def _ignoring_layer(action: Callable[[], None]) -> Callable[[Any], None]:
         action()
 
     return press
+
+
+def move_to_bin(path: Path) -> bool:
+    """Move a file to the bin of the desktop, and say whether that worked."""
+    moved = QFile.moveToTrash(str(path))
+    return bool(moved[0] if isinstance(moved, tuple) else moved)  # PyQt says where to
 
 
 def _slices(n: int) -> str:
