@@ -443,3 +443,23 @@ def test_labels_that_cannot_be_trained_on_leave_nothing(
     assert status == 2
     assert words in error
     assert not out.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "make", [write_constant, write_mask, write_nan, write_truncated]
+)
+def test_images_that_are_none_are_not_trained_on(
+    run: Command,
+    make: Callable[[Path], None],
+    labels_file: Path,
+    tmp_path: Path,
+    out: Path,
+) -> None:
+    path = tmp_path / "bad.tif"
+    make(path)
+    status, _, error = run(
+        "train", path, labels_file, "--out", out, "--spacing", SPACING, *SMALL
+    )
+    assert status == 2
+    assert "bad" in error
+    assert not out.parent.exists()

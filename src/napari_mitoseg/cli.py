@@ -488,12 +488,14 @@ def _as_json(text: str) -> object:
 
 
 def _read_labelled(image: Path, labels: Path, spacing: str | None) -> "LabelledVolume":
-    """Open a stack and its labels."""
+    """Open a stack and its labels, and see whether they are what they should be."""
+    from napari_mitoseg.io.checks import check_image
     from napari_mitoseg.io.read import read_labels, read_volume
     from napari_mitoseg.training.dense_data import LabelledVolume
 
-    given = parse_spacing(spacing)
-    return LabelledVolume(read_volume(image, spacing=given), read_labels(labels))
+    volume = read_volume(image, spacing=parse_spacing(spacing))
+    check_image(volume)
+    return LabelledVolume(volume, read_labels(labels))
 
 
 def _read_painted(

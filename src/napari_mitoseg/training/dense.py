@@ -76,7 +76,8 @@ def train_dense(
     Parameters
     ----------
     volumes : sequence of LabelledVolume
-        Images with spacing and their labels.
+        Images with spacing and their labels; whether an image is one is for
+        `io.check_image` to say.
     settings : DenseSettings
         Network, start, time, validation, augmentation, seed, device.
     folder : Path
@@ -107,8 +108,6 @@ def train_dense(
     ShapeError
         If labels have another shape than their image, a network of three dimensions is
         to learn from a single slice, or a patch does not suit the network.
-    ReadError
-        If an image is none.
     UnknownNameError, WeightsError
         If there is no such network or model to start from, or the latter is damaged.
     WriteError

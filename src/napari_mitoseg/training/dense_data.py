@@ -17,7 +17,6 @@ from napari_mitoseg.errors import (
     InvalidParameterError,
     ShapeError,
 )
-from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.training.dense_settings import DenseSettings, LabelKind
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
@@ -131,8 +130,6 @@ def check_volumes(volumes: Sequence[LabelledVolume], settings: DenseSettings) ->
         is to learn from a single slice.
     UnknownNameError
         If there is no such network.
-    ReadError
-        If an image is none.
     """
     if not volumes:
         msg = "No volume was given to train on. Give an image and its labels."
@@ -140,7 +137,6 @@ def check_volumes(volumes: Sequence[LabelledVolume], settings: DenseSettings) ->
     for pair in volumes:
         _check_shape(pair, settings.architecture)
         spacing_of(pair.image)
-        check_image(pair.image)
 
 
 def prepare_volumes(
