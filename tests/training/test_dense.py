@@ -314,7 +314,13 @@ ONE_SLICE = discs(1)
             [PAIR],
             changed(validation_slices=tuple(range(9))),
             InvalidParameterError,
-            "none is left",
+            "0 to 5, all would",
+        ),
+        (
+            [PAIR],
+            changed(validation_slices=(6, 7)),
+            InvalidParameterError,
+            "0 to 5, none would",
         ),
     ],
 )

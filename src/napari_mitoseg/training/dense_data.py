@@ -227,7 +227,7 @@ def choose_held(depth: int, settings: DenseSettings, name: str) -> tuple[int, ..
     Raises
     ------
     InvalidParameterError
-        If none is left to train on.
+        If the volume has none of the slices given, or none is left to train on.
 
     Examples
     --------
@@ -237,10 +237,11 @@ def choose_held(depth: int, settings: DenseSettings, name: str) -> tuple[int, ..
     given = settings.validation_slices
     if given:
         held = tuple(z for z in sorted(set(given)) if 0 <= z < depth)
-        if len(held) == depth:
+        if not 0 < len(held) < depth:
+            problem = "all" if held else "none"
             msg = (
-                f"All {depth} slices of {name} are to be validated on, so none is left "
-                "to train on. Give fewer."
+                f"Of the slices of {name}, 0 to {depth - 1}, {problem} would be kept "
+                "back for validation. Choose some of them, and leave some to train on."
             )
             raise InvalidParameterError(msg)
         return held
