@@ -1,6 +1,5 @@
 """The Train widget, every interaction, with a training that only pretends."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,68 +14,15 @@ from napari_mitoseg._napari import train_tasks
 from napari_mitoseg._napari.annotation_layer import ANNOTATION
 from napari_mitoseg._napari.image_box import MADE_BY_US
 from napari_mitoseg._napari.train import TrainWidget
-from napari_mitoseg._napari.train_tasks import DenseOrder, NetworkChoice
 from napari_mitoseg._napari.training_panel import STOP, TRAIN
 from napari_mitoseg.errors import DeviceMemoryError
-from napari_mitoseg.jobs import Job, drain
-from napari_mitoseg.models.zoo import Score, TrainedModel, load_model
-from napari_mitoseg.training.dense_report import DenseProgress, DenseResult
+from napari_mitoseg.jobs import drain
+from napari_mitoseg.models.zoo import load_model
 
-from .conftest import CARD, SHAPE, SPACING, FakeJobs, add_stack
+from .conftest import SHAPE, SPACING, FakeDense, add_stack
 
 Finish = Callable[..., None]
 REAL_TRAIN, REAL_LIST = train_tasks.train, train_tasks.list_networks
-NETWORKS = (NetworkChoice("fast", "Quick.", 2), NetworkChoice("resunet-r", "Deep.", 3))
-
-
-class FakeDense:
-    """Stands for a training on dense labels: ten steps."""
-
-    def __init__(self) -> None:
-        self.gate = threading.Event()
-        self.gate.set()
-        self.error: Exception | None = None
-        self.closed = 0
-        self.orders: list[DenseOrder] = []
-
-    def train(self, order: DenseOrder) -> Job[DenseResult]:
-        """Pretend to train."""
-        self.orders.append(order)
-        try:
-            for step in range(10):
-                if order.stop():
-                    break
-                report = DenseProgress(
-                    step, 10, "Training", None, "Training", 1.0, step / 10, 70.0
-                )
-                yield report
-                while step == 5 and not self.gate.wait(0.002) and not order.stop():
-                    yield report
-                if step == 5 and self.error is not None:
-                    raise self.error
-        finally:
-            self.closed += 1
-        card = CARD.model_copy(update={"name": order.folder.name})
-        order.folder.mkdir(parents=True, exist_ok=True)
-        (order.folder / "model.json").write_text(card.model_dump_json())
-        model = TrainedModel(card, None)  # type: ignore[arg-type]
-        score = Score(data="stack, slices 5–5", value=0.81, seen="same stack")
-        return DenseResult(model, order.folder, (score,), 10, 1.0)
-
-    def list_networks(self) -> Job[tuple[NetworkChoice, ...]]:
-        """Pretend to import torch."""
-        yield DenseProgress(0, 1)
-        return NETWORKS
-
-
-@pytest.fixture
-def dense(jobs: FakeJobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDense:
-    """Replace the training, and keep models out of the user's folder."""
-    monkeypatch.setenv("MITOSEG_MODELS", str(tmp_path / "models"))
-    fake = FakeDense()
-    monkeypatch.setattr(train_tasks, "train", fake.train)
-    monkeypatch.setattr(train_tasks, "list_networks", fake.list_networks)
-    return fake
 
 
 @pytest.fixture
@@ -288,6 +234,21 @@ def test_an_interrupted_training_can_be_continued(
     trainer.train_button.click()
     finish(trainer)
     assert dense.orders[0].resume
+
+
+def test_an_image_without_contrast_is_refused(
+    trainer: TrainWidget,
+    labels: Labels,
+    finish: Finish,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(train_tasks, "train", REAL_TRAIN)
+    image = trainer.image.usable
+    assert image is not None
+    image.data = np.full(SHAPE, 7, np.uint8)
+    trainer.train_button.click()
+    finish(trainer, 60_000)
+    assert "no contrast" in trainer.status.text()
 
 
 def test_lists_are_real() -> None:

@@ -13,7 +13,6 @@ from napari_mitoseg.errors import (
     DeviceMemoryError,
     InvalidParameterError,
     MitoSegError,
-    ReadError,
     ShapeError,
     UnknownNameError,
     WeightsError,
@@ -204,6 +203,17 @@ def test_training_ends_early_where_nothing_gets_better(
     assert train(tmp_path, changed(steps=50, patience=2)).steps == 6
 
 
+def test_patience_begins_when_anything_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.0, 0.0, 0.0, 0.3, 0.2, 0.3, 0.9])
+    monkeypatch.setattr(fitting, "measure_iou", lambda *_: (next(scores),))
+    monkeypatch.setattr(
+        "napari_mitoseg.training.dense_plan.validation_interval", lambda *_: 1
+    )
+    assert train(tmp_path, changed(steps=50, patience=2)).steps == 6
+
+
 # ------------------------------------------------------------ stopped, resumed
 
 
@@ -269,7 +279,6 @@ def test_an_earlier_model_stays_until_the_new_one_is_whole(tmp_path: Path) -> No
 
 LABELS = np.asarray(PAIR.labels.data)
 LAST_EMPTY = np.where(np.arange(DEPTH)[:, None, None] < 5, LABELS, 0)
-BLANK = Volume(np.zeros_like(LABELS, np.uint8), SPACING, "blank")
 ONE_SLICE = discs(1)
 
 
@@ -298,7 +307,6 @@ ONE_SLICE = discs(1)
             InvalidParameterError,
             "bare states no spacing",
         ),
-        ([LabelledVolume(BLANK, PAIR.labels)], SETTINGS, ReadError, "no contrast"),
         ([PAIR], changed(architecture=""), InvalidParameterError, "one of: fast"),
         ([PAIR], changed(architecture="fats"), UnknownNameError, "mean 'fast'"),
         ([PAIR], changed(start="nowhere"), UnknownNameError, "no model called"),
@@ -308,7 +316,13 @@ ONE_SLICE = discs(1)
             [PAIR],
             changed(validation_slices=tuple(range(9))),
             InvalidParameterError,
-            "none is left",
+            "0 to 5, all would",
+        ),
+        (
+            [PAIR],
+            changed(validation_slices=(6, 7)),
+            InvalidParameterError,
+            "0 to 5, none would",
         ),
     ],
 )
@@ -432,6 +446,16 @@ def test_labels_kept_back_are_not_trained_on() -> None:
     assert data.training[0].slices.tolist() == [0, 2, 4, 5]
     assert data.watched[0].slices.tolist() == [1, 3]
     assert [(r.start[0], r.stop[0]) for _, r in data.held_regions()] == [(1, 2), (3, 4)]
+
+
+def test_only_what_a_network_may_see_is_kept_to_validate_on() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (60, 16, 16)).astype(np.uint8)
+    labels = np.ones((60, 16, 16), np.uint8)
+    pair = LabelledVolume(Volume(image, SPACING), Volume(labels, SPACING))
+    settings = changed(validation_slices=(40, 42))
+    (watched,) = prepare_volumes([pair], settings, SPACING, 2).watched
+    assert len(watched.image) == 16 + 3 + 16
+    assert watched.slices.tolist() == [16, 18]
 
 
 def test_a_share_of_what_is_kept_back_is_its_middle() -> None:

@@ -17,7 +17,6 @@ from napari_mitoseg.errors import (
     InvalidParameterError,
     ShapeError,
 )
-from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.training.dense_settings import DenseSettings, LabelKind
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
@@ -33,6 +32,9 @@ EXACT = 2**24
 
 WATCHED_VOXELS = 2**21
 """How much is validated while training, of each volume; all of it is at the end."""
+
+MOST_CONTEXT = 16
+"""Neighbour slices that a network of two dimensions may see on each side."""
 
 WATCHED_CROP = (16, 192, 192)
 N_CROPS = 3
@@ -128,8 +130,6 @@ def check_volumes(volumes: Sequence[LabelledVolume], settings: DenseSettings) ->
         is to learn from a single slice.
     UnknownNameError
         If there is no such network.
-    ReadError
-        If an image is none.
     """
     if not volumes:
         msg = "No volume was given to train on. Give an image and its labels."
@@ -137,7 +137,6 @@ def check_volumes(volumes: Sequence[LabelledVolume], settings: DenseSettings) ->
     for pair in volumes:
         _check_shape(pair, settings.architecture)
         spacing_of(pair.image)
-        check_image(pair.image)
 
 
 def prepare_volumes(
@@ -228,7 +227,7 @@ def choose_held(depth: int, settings: DenseSettings, name: str) -> tuple[int, ..
     Raises
     ------
     InvalidParameterError
-        If none is left to train on.
+        If the volume has none of the slices given, or none is left to train on.
 
     Examples
     --------
@@ -238,10 +237,11 @@ def choose_held(depth: int, settings: DenseSettings, name: str) -> tuple[int, ..
     given = settings.validation_slices
     if given:
         held = tuple(z for z in sorted(set(given)) if 0 <= z < depth)
-        if len(held) == depth:
+        if not 0 < len(held) < depth:
+            problem = "all" if held else "none"
             msg = (
-                f"All {depth} slices of {name} are to be validated on, so none is left "
-                "to train on. Give fewer."
+                f"Of the slices of {name}, 0 to {depth - 1}, {problem} would be kept "
+                "back for validation. Choose some of them, and leave some to train on."
             )
             raise InvalidParameterError(msg)
         return held
@@ -395,12 +395,15 @@ def _watched(
 
 
 def _thinned(stack: TrainingStack, labels: Tensor, slices: Tensor) -> TrainingStack:
-    """Keep the labels of a few slices, spread evenly."""
+    """Keep the labels of a few slices, spread evenly, and what is around them."""
     count = max(1, WATCHED_VOXELS // labels[0].numel())
     kept = slices[:: max(1, math.ceil(len(slices) / count))]
     few = torch.full_like(labels, UNKNOWN)
     few[kept] = labels[kept]
-    return replace_labels(stack, few)
+    reach = math.ceil(MOST_CONTEXT * stack.z_step)
+    first, last = max(0, int(kept[0]) - reach), int(kept[-1]) + reach + 1
+    part = slice(first, last)
+    return TrainingStack(stack.image[part], few[part], stack.z_step, name=stack.name)
 
 
 def _cropped(stack: TrainingStack, labels: Tensor, place: list[int]) -> TrainingStack:
