@@ -54,7 +54,7 @@ class ResidualBlock(nn.Module):
     n_in, n_out : int
         Channels.
     stride : tuple of int
-        Of the first convolution and of the projection.
+        Of the first convolution; the projection skips as much.
 
     References
     ----------
@@ -67,12 +67,16 @@ class ResidualBlock(nn.Module):
         one = (1,) * len(stride)
         self.first = residual_conv(n_in, n_out, 3, stride)
         self.second = residual_conv(n_out, n_out, 3, one, activate=False)
-        self.shortcut = residual_conv(n_in, n_out, 1, stride, activate=False)
+        self.shortcut = residual_conv(n_in, n_out, 1, one, activate=False)
+        # Equal to a strided convolution of 1, which torch 2.13 computes wrongly on CPUs
+        # (it writes beyond its memory) for channels last and few channels.
+        self.skipped = tuple(slice(None, None, s) for s in stride)
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return `n_out` channels, smaller by the stride."""
-        added = self.second(self.first(features)) + self.shortcut(features)
+        kept = features[..., *self.skipped]
+        added = self.second(self.first(features)) + self.shortcut(kept)
         summed: Tensor = self.activation(added)
         return summed
 
