@@ -92,8 +92,7 @@ class Detector(Network):
         self.mask = nn.Conv2d(widths[0], CELL**2, 1)
         self.neck = residual_conv(widths[0], widths[0], 3, (1, 1))
         self.box = nn.Conv2d(widths[0], 1 + len(SIDES), 1)
-        with torch.no_grad():
-            self.box.bias.copy_(_first_guess())
+        self.box.bias = nn.Parameter(_first_guess())
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits, ``(B, 6, Y, X)``."""

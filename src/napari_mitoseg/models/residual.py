@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,14 +36,14 @@ def residual_conv(
     ConvNormAct
         The three layers.
     """
-    options = {"padding": kernel // 2, "bias": False}
-    conv = (
-        nn.Conv2d(n_in, n_out, kernel, (stride[0], stride[1]), **options)
-        if len(stride) == 2
-        else nn.Conv3d(
-            n_in, n_out, kernel, (stride[0], stride[1], stride[2]), **options
-        )
-    )
+    conv: nn.Conv2d | nn.Conv3d
+    around = kernel // 2
+    if len(stride) == 2:
+        y, x = stride
+        conv = nn.Conv2d(n_in, n_out, kernel, (y, x), around, bias=False)
+    else:
+        z, y, x = stride
+        conv = nn.Conv3d(n_in, n_out, kernel, (z, y, x), around, bias=False)
     return ConvNormAct(conv, nn.ReLU(inplace=True) if activate else nn.Identity())
 
 
@@ -70,13 +71,12 @@ class ResidualBlock(nn.Module):
         self.shortcut = residual_conv(n_in, n_out, 1, one, activate=False)
         # Equal to a strided convolution of 1, which torch 2.13 computes wrongly on CPUs
         # (it writes beyond its memory) for channels last and few channels.
-        self.skipped = tuple(slice(None, None, s) for s in stride)
+        self._kept: tuple[Any, ...] = (..., *(slice(None, None, s) for s in stride))
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return `n_out` channels, smaller by the stride."""
-        kept = features[..., *self.skipped]
-        added = self.second(self.first(features)) + self.shortcut(kept)
+        added = self.second(self.first(features)) + self.shortcut(features[self._kept])
         summed: Tensor = self.activation(added)
         return summed
 

@@ -35,11 +35,11 @@ class ResUNet3dConfig(Params):
         description="Channels at each level, finest first.",
     )
     z_halvings: int = param(
-        4,
+        2,
         ge=0,
         le=6,
         description="How often z is halved, at the coarse end; y and x are halved "
-        "between all levels. Fewer for thick slices.",
+        "between all levels. Fewer for thick slices, more for equal spacing.",
     )
     extra: int = param(
         0, ge=0, le=8, description="Channels that go in beside the image."
@@ -119,8 +119,9 @@ class ResUNet3d(Network):
     The row "3D Res-UNet" of the cascade's Table 1, and its second stage [1]_, for
     cubes of 32×256×256 voxels (ZYX) of 5 nm.  Not the Res-UNet of `ResUNetR`: that one
     never halves z.  The text names its source [2]_, U-Nets on residual encoders, and
-    gives no sizes.  Chosen here: four halvings where its cubes would allow five, the
-    widths, nearest-neighbour upsampling, concatenated skips.
+    gives no sizes.  Chosen here: four halvings of y and x, two of z, which thick slices
+    bear too (its cubes would allow five of each); the widths, nearest-neighbour
+    upsampling, concatenated skips.
 
     References
     ----------

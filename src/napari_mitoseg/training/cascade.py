@@ -276,8 +276,8 @@ def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
     stacks : sequence of TrainingStack
         To learn from, at the spacing of the model.
     settings : FitSettings
-        Of the 3D networks, and the length of the whole training: the time is shared
-        out; steps are those of each stage.
+        Of the 3D networks, but for what `for_segmentation` decides; and the length of
+        the whole training: the time is shared out, steps are those of each stage.
     card : ModelCard
         Written beside the weights.
     folder : Path
@@ -312,7 +312,7 @@ def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
         limit=settings.limit,
         minutes=settings.minutes,
         detector=for_detector(settings),
-        segmentation=settings,
+        segmentation=for_segmentation(settings),
     )
     common: dict[str, Any] = {
         "validation": validation,
@@ -373,6 +373,8 @@ class _CascadeRun:
                 progress, done=round(TOTAL * done), total=TOTAL, message=message
             )
 
+        # The detector is not chosen by its mask, so there is nothing to validate.
+        unwatched = {"validation": ()} if name == DETECTOR else {}
         job = fit(
             network,
             self._stacks,
@@ -380,7 +382,7 @@ class _CascadeRun:
             card=self._card.model_copy(update={"architecture": ARCHITECTURES[name]}),
             folder=folder,
             draw=draw,
-            **self._common,
+            **self._common | unwatched,
         )
         return relayed(job, report)
 
