@@ -350,3 +350,96 @@ def test_an_annotation_that_does_not_fit_leaves_nothing(
     assert status == 2
     assert "has shape (1, 8, 9), the image" in said
     assert not out.exists()
+
+
+@pytest.fixture
+def labels_file(image_file: Path, tmp_path: Path) -> Path:
+    labels = np.zeros(tifffile.imread(image_file).shape, np.uint8)
+    labels[:, 10:30, 10:30] = 1
+    path = tmp_path / "labels.tif"
+    tifffile.imwrite(path, labels)
+    return path
+
+
+SMALL = (
+    "--model", "fast", "--config", '{"widths": [4, 6]}', "--device", "cpu",
+    "--steps", 2,
+)  # fmt: skip
+
+
+def test_training_on_labels_writes_a_model_with_its_provenance(
+    run: Command, image_file: Path, labels_file: Path, out: Path
+) -> None:
+    pair = (image_file, labels_file)
+    status, said, _ = run(
+        "train", *pair, "--more", *pair, "--out", out, "--spacing", SPACING, *SMALL,
+        "--validation-slices", "1-2", "--seed", 3,
+    )  # fmt: skip
+    assert status == 0
+    assert {path.name for path in out.iterdir()} == {
+        "model.json",
+        "weights.safetensors",
+    }
+    assert said.startswith(f"Model written to {out} after 2 steps, IoU 0.")
+    card = json.loads((out / "model.json").read_text(encoding="utf-8"))
+    assert [data.split("), ")[1] for data in card["data"]] == [
+        "all slices, but slices 1–2"
+    ] * 2
+    assert "--seed 3" in card["command"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--spacing", SPACING), "No network was chosen"),
+        (("--spacing", SPACING, "--model", "fats"), "Did you mean 'fast'"),
+        (SMALL, "states no spacing"),
+        ((*SMALL, "--spacing", "40,16"), "--spacing was given as '40,16'"),
+        ((*SMALL, "--spacing", SPACING, "--validation", 2), "validation"),
+        ((*SMALL, "--spacing", SPACING, "--model-spacing", "8"), "--model-spacing"),
+        ((*SMALL, "--spacing", SPACING, "--validation-slices", "a-b"), "numbers and"),
+        (("--spacing", SPACING, "--model", "fast", "--config", "{"), "not JSON"),
+        ((*SMALL, "--spacing", SPACING, "--minutes", 0), "minutes"),
+        ((*SMALL, "--spacing", SPACING, "--augmentation", "all"), "challenge"),
+    ],
+)
+def test_bad_options_of_training_end_with_one_line_and_no_output(
+    run: Command,
+    image_file: Path,
+    labels_file: Path,
+    out: Path,
+    options: tuple[object, ...],
+    words: str,
+) -> None:
+    status, said, error = run("train", image_file, labels_file, "--out", out, *options)
+    assert status == 2
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+    assert not said
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda shape: np.zeros(shape, np.uint8), "no mitochondrion"),
+        (lambda shape: np.ones(shape[1:], np.uint8), "have shape"),
+        (lambda shape: np.ones(shape, np.float32), "whole numbers"),
+    ],
+)
+def test_labels_that_cannot_be_trained_on_leave_nothing(
+    run: Command,
+    image_file: Path,
+    tmp_path: Path,
+    out: Path,
+    make: Callable[[tuple[int, ...]], np.ndarray],
+    words: str,
+) -> None:
+    path = tmp_path / "labels.tif"
+    tifffile.imwrite(path, make(tifffile.imread(image_file).shape))
+    status, _, error = run(
+        "train", image_file, path, "--out", out, "--spacing", SPACING, *SMALL
+    )
+    assert status == 2
+    assert words in error
+    assert not out.parent.exists()

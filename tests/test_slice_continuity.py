@@ -161,10 +161,24 @@ def test_truth_overrules_coarse_masks():
     assert as_text(refine_with_truth(coarse, truth, is_truth, 3)) == "##.##"
 
 
-@given(MASKS, st.integers(1, 3))
-def test_equation_3_is_equation_2_of_the_background(masks, run):
-    filled = fill_false_negatives(masks, run)
-    assert np.array_equal(filled, ~remove_false_positives(~masks, run))
+@given(MASKS, st.integers(1, 3), st.integers(0, 2))
+def test_equation_3_is_equation_2_of_the_background(masks, run, drift):
+    filled = fill_false_negatives(masks, run, drift)
+    assert np.array_equal(filled, ~remove_false_positives(~masks, run, drift))
+
+
+@pytest.mark.parametrize(
+    ("drift", "removed", "filled"),
+    [
+        (0, "...#.....", "###...###"),
+        (1, "..###....", "##.....##"),
+    ],
+)
+def test_drift_spares_outlines_that_move(drift, removed, filled):
+    slices = rows("...#.....", "..####.#.", "...#.....")
+    assert as_text(remove_false_positives(slices, drift=drift)[1]) == removed
+    gap = rows("###...###", ".#.......", "###...###")
+    assert as_text(fill_false_negatives(gap, drift=drift)[1]) == filled
 
 
 @given(MASKS, st.integers(1, 3))

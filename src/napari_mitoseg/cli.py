@@ -23,6 +23,7 @@ from napari_mitoseg.volume import Spacing, Volume, as_spacing
 
 if TYPE_CHECKING:
     from napari_mitoseg.annotation.encoding import Annotation
+    from napari_mitoseg.training.dense_data import LabelledVolume
     from napari_mitoseg.training.sparse_report import SparseResult
 
 BAD_INPUT = 2
@@ -62,7 +63,10 @@ def main(tokens: Sequence[str] | None = None) -> None:
         _say(f"napari-mitoseg: {' '.join(str(error).split())}")
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
-        _say("napari-mitoseg: interrupted; nothing was written.")
+        _say(
+            "napari-mitoseg: interrupted; no result was written. A training can be "
+            "continued with --resume."
+        )
         sys.exit(INTERRUPTED)
 
 
@@ -119,6 +123,107 @@ def segment(  # noqa: PLR0913 - the options of the command
     _run(write_result(result, out, format))
     found = int(result.segmentation.labels.max(initial=0))
     _tell(f"{found} mitochondria in {volume.name}, written to {out}")
+
+
+@app.command
+def train(  # noqa: PLR0913 - the options of the command
+    image: Path,
+    labels: Path,
+    /,
+    *,
+    out: Path,
+    model: str | None = None,
+    more: Annotated[
+        list[tuple[Path, Path]] | None, Parameter(name="--more", negative="")
+    ] = None,
+    config: str = "{}",
+    start: str = "scratch",
+    minutes: float = 10.0,
+    steps: int = 0,
+    validation: float = 0.2,
+    validation_slices: str = "",
+    augmentation: Literal["light", "strong", "challenge", "none"] = "light",
+    kind: Annotated[
+        Literal["auto", "semantic", "instances"], Parameter(name="--labels")
+    ] = "auto",
+    spacing: SpacingText = None,
+    model_spacing: str | None = None,
+    seed: int = 0,
+    device: DeviceName = "auto",
+    resume: bool = False,
+) -> None:
+    """Train any network on completely labelled stacks.
+
+    Parameters
+    ----------
+    image : Path
+        TIFF stack, folder of numbered images, or OME-Zarr.
+    labels : Path
+        Of the same shape: 0 background, mitochondria above 0, as one mask or one number
+        each; below 0 is unlabelled.
+    out : Path
+        Folder for the model, usable wherever a model name is.
+    model : str, optional
+        Network, such as fast, unet2d or resunet-r (a wrong name lists all); that of the
+        start when absent.
+    more : list of tuple of Path, optional
+        IMAGE LABELS of another volume; may be given several times.
+    config : str
+        Settings of the network where they are not its defaults, as JSON.
+    start : str
+        What training starts from: scratch, the name of a model, or its folder.
+    minutes : float
+        Time for training, earlier parts of a resumed one counted in.
+    steps : int
+        Steps to make whatever time they take; 0 for as many as there is time for.
+    validation : float
+        Share of the slices, at the end of each volume, that is kept back to choose the
+        best weights by and to score them; 0 for none.
+    validation_slices : str
+        Slices of each volume to keep back in their place, such as 0-9,40-49.
+    augmentation : {"light", "strong", "challenge", "none"}
+        light: for stacks like those that are labelled; strong: for other tissue and
+        microscopes; challenge: the eleven of the MitoEM challenge.
+    kind : {"auto", "semantic", "instances"}
+        What labels hold; auto: a mask where one number occurs beside 0.
+    spacing : str, optional
+        Distance between voxels in nm as Z,Y,X; overrides that of every file.
+    model_spacing : str, optional
+        Spacing the network works at; that of its start, or of the first volume, in the
+        plane at least 8 nm.
+    seed : int
+        Seed of all chance.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to train.
+    resume : bool
+        Go on with an interrupted training in OUT; minutes and steps may be others.
+    """
+    from napari_mitoseg.training.dense import train_dense
+    from napari_mitoseg.training.dense_settings import DenseSettings
+
+    settings = DenseSettings.parse(
+        {
+            "architecture": model or "",
+            "config": _as_json(config),
+            "start": start,
+            "minutes": minutes,
+            "steps": steps,
+            "validation": validation,
+            "validation_slices": parse_slices(validation_slices),
+            "augmentation": augmentation,
+            "labels": kind,
+            "spacing": parse_spacing(model_spacing, "--model-spacing"),
+            "seed": seed,
+            "device": device,
+        }
+    )
+    pairs = [
+        _read_labelled(grey, truth, spacing)
+        for grey, truth in [(image, labels), *(more or [])]
+    ]
+    result = _run(train_dense(pairs, settings, folder=out, resume=resume))
+    scores = "".join(f", IoU {s.value:.3f} on {s.data}" for s in result.scores)
+    _tell(f"Model written to {result.folder} after {result.steps} steps{scores}")
 
 
 @app.command
@@ -297,13 +402,15 @@ def demo(*, headless: bool = False, out: Path | None = None) -> None:
     run_demo(headless=headless, out=out)
 
 
-def parse_spacing(text: str | None) -> Spacing | None:
+def parse_spacing(text: str | None, option: str = "--spacing") -> Spacing | None:
     """Read ``Z,Y,X`` as given on the command line.
 
     Parameters
     ----------
     text : str or None
         Three numbers with commas between them.
+    option : str
+        Where it was given, for the message.
 
     Returns
     -------
@@ -326,10 +433,67 @@ def parse_spacing(text: str | None) -> Spacing | None:
         return as_spacing([float(part) for part in text.split(",")])
     except ValueError as error:
         msg = (
-            f"--spacing was given as {text!r}. Give three numbers above zero, "
+            f"{option} was given as {text!r}. Give three numbers above zero, "
             "nanometres in z, y and x, for example 40,5.9,5.9."
         )
         raise InvalidParameterError(msg) from error
+
+
+def parse_slices(text: str) -> tuple[int, ...]:
+    """Read slice numbers as given on the command line.
+
+    Parameters
+    ----------
+    text : str
+        Numbers and ranges that include both ends, with commas between them.
+
+    Returns
+    -------
+    tuple of int
+        In order.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is something else.
+
+    Examples
+    --------
+    >>> parse_slices("0-2,7")
+    (0, 1, 2, 7)
+    """
+    found: set[int] = set()
+    try:
+        for part in filter(None, text.split(",")):
+            first, _, last = part.partition("-")
+            found.update(range(int(first), int(last or first) + 1))
+    except ValueError as error:
+        msg = (
+            f"Slices were given as {text!r}. Give numbers and ranges, for example "
+            "0-9,40-49."
+        )
+        raise InvalidParameterError(msg) from error
+    return tuple(sorted(found))
+
+
+def _as_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        msg = (
+            f"--config was given as {text!r}, which is not JSON ({error}). Give for "
+            "example '{\"widths\": [16, 32, 64]}'."
+        )
+        raise InvalidParameterError(msg) from error
+
+
+def _read_labelled(image: Path, labels: Path, spacing: str | None) -> "LabelledVolume":
+    """Open a stack and its labels."""
+    from napari_mitoseg.io.read import read_labels, read_volume
+    from napari_mitoseg.training.dense_data import LabelledVolume
+
+    given = parse_spacing(spacing)
+    return LabelledVolume(read_volume(image, spacing=given), read_labels(labels))
 
 
 def _read_painted(

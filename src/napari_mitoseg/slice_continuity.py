@@ -63,18 +63,18 @@ def propose_erosions(spacing: Spacing) -> int:
 
 
 def erode(mask: Mask, times: int) -> Mask:
-    """Erode a slice again and again with a 3×3 kernel.
+    """Erode slices again and again with a 3×3 kernel.
 
     Parameters
     ----------
-    mask : ndarray of bool, shape (Y, X)
-        One slice.
+    mask : ndarray of bool, shape (..., Y, X)
+        Slices, each by itself.
     times : int
         Number of erosions; 0 changes nothing.
 
     Returns
     -------
-    ndarray of bool, shape (Y, X)
+    ndarray of bool, shape (..., Y, X)
         What lies inside the edge of the image does not erode from there: where a
         mitochondrion is cut by it, nothing is known to end.
 
@@ -88,11 +88,36 @@ def erode(mask: Mask, times: int) -> Mask:
     >>> erode(np.array([[0, 1, 1, 1]], bool), 1).tolist()
     [[False, False, True, True]]
     """
+    if not times:
+        return mask
     eroded = np.ascontiguousarray(mask).view(np.uint8)
-    for axis in (0, 1):
+    for axis in (-2, -1):
         width = 2 * times + 1
         eroded = minimum_filter1d(eroded, width, axis=axis, mode="constant", cval=1)
     return eroded.view(np.bool_)
+
+
+def dilate(mask: Mask, times: int) -> Mask:
+    """Dilate slices again and again with a 3×3 kernel.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (..., Y, X)
+        Slices, each by itself.
+    times : int
+        Number of dilations; 0 changes nothing.
+
+    Returns
+    -------
+    ndarray of bool, shape (..., Y, X)
+        Nothing grows in from beyond the edge of the image.
+
+    Examples
+    --------
+    >>> dilate(np.array([[0, 0, 1]], bool), 1).tolist()
+    [[False, True, True]]
+    """
+    return ~erode(~mask, times)
 
 
 def unite_with_truth(masks: Mask, truth: Mask, is_truth: Mask, erosions: int) -> Mask:
@@ -138,7 +163,7 @@ def unite_with_truth(masks: Mask, truth: Mask, is_truth: Mask, erosions: int) ->
     return united
 
 
-def remove_false_positives(masks: Mask, run: int = 1) -> Mask:
+def remove_false_positives(masks: Mask, run: int = 1, drift: int = 0) -> Mask:
     """Take out what the slices on both sides do not have (Eq. 2).
 
     Parameters
@@ -147,6 +172,10 @@ def remove_false_positives(masks: Mask, run: int = 1) -> Mask:
         Masks A.
     run : int
         Length n of a run of wrong slices; n + 2 slices are looked at.
+    drift : int
+        Pixels by which an outline may move from one slice to the next: what the
+        slices on both sides have is dilated that often for each slice of the run.  0 is
+        the published equation.
 
     Returns
     -------
@@ -163,11 +192,11 @@ def remove_false_positives(masks: Mask, run: int = 1) -> Mask:
     """
     kept = masks.copy()
     for before, inside, behind in _runs(len(masks), run):
-        kept[inside] &= masks[before] | masks[behind]
+        kept[inside] &= dilate(masks[before] | masks[behind], drift * run)
     return kept
 
 
-def fill_false_negatives(masks: Mask, run: int = 1) -> Mask:
+def fill_false_negatives(masks: Mask, run: int = 1, drift: int = 0) -> Mask:
     """Put in what the slices on both sides have (Eq. 3).
 
     Parameters
@@ -176,6 +205,10 @@ def fill_false_negatives(masks: Mask, run: int = 1) -> Mask:
         Masks A.
     run : int
         Length n of a run of wrong slices; n + 2 slices are looked at.
+    drift : int
+        Pixels by which an outline may move from one slice to the next: what the
+        slices on both sides have is eroded that often for each slice of the run.  0 is
+        the published equation.
 
     Returns
     -------
@@ -190,12 +223,17 @@ def fill_false_negatives(masks: Mask, run: int = 1) -> Mask:
     """
     filled = masks.copy()
     for before, inside, behind in _runs(len(masks), run):
-        filled[inside] |= masks[before] & masks[behind]
+        filled[inside] |= erode(masks[before] & masks[behind], drift * run)
     return filled
 
 
 def refine_by_continuity(
-    masks: Mask, run: int = 1, *, remove: bool = True, fill: bool = True
+    masks: Mask,
+    run: int = 1,
+    drift: int = 0,
+    *,
+    remove: bool = True,
+    fill: bool = True,
 ) -> Mask:
     """Apply Eq. 2, then Eq. 3, for runs of one slice, two slices ... `run` slices.
 
@@ -205,6 +243,8 @@ def refine_by_continuity(
         Masks.
     run : int
         Longest run of wrong slices that is mended.
+    drift : int
+        Pixels by which an outline may move from one slice to the next.
     remove, fill : bool
         Whether to apply Eq. 2, and Eq. 3.
 
@@ -216,14 +256,19 @@ def refine_by_continuity(
     refined = masks
     for length in range(1, run + 1):
         if remove:
-            refined = remove_false_positives(refined, length)
+            refined = remove_false_positives(refined, length, drift)
         if fill:
-            refined = fill_false_negatives(refined, length)
+            refined = fill_false_negatives(refined, length, drift)
     return refined
 
 
 def refine_with_truth(
-    masks: Mask, truth: Mask, is_truth: Mask, erosions: int, run: int = 1
+    masks: Mask,
+    truth: Mask,
+    is_truth: Mask,
+    erosions: int,
+    run: int = 1,
+    drift: int = 0,
 ) -> Mask:
     """Make soft labels S_f out of coarse masks S_c: Eq. 1, 2 and 3.
 
@@ -239,6 +284,8 @@ def refine_with_truth(
         n of Eq. 1.
     run : int
         Longest run of wrong slices that Eq. 2 and 3 mend.
+    drift : int
+        Pixels by which Eq. 2 and 3 let an outline move from one slice to the next.
 
     Returns
     -------
@@ -254,7 +301,7 @@ def refine_with_truth(
     refined = united
     for length in range(1, run + 1):
         for step in (remove_false_positives, fill_false_negatives):
-            refined = step(refined, length)
+            refined = step(refined, length, drift)
             refined[is_truth] = truth[is_truth]
     return refined
 

@@ -17,18 +17,20 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QThreadPool
 from superqt.utils import WorkerBase
 
-from napari_mitoseg._napari import annotation_tasks, tasks
+from napari_mitoseg._napari import annotation_tasks, tasks, train_tasks
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_tasks import TrainingOrder
 from napari_mitoseg._napari.panel import Panel
 from napari_mitoseg._napari.segment import SegmentWidget
+from napari_mitoseg._napari.train_tasks import DenseOrder, NetworkChoice
 from napari_mitoseg.inference.layout import Plan
 from napari_mitoseg.jobs import Job, Progress, drain
 from napari_mitoseg.maps import ProbabilityMaps
-from napari_mitoseg.models.zoo import ModelCard, TrainedModel
+from napari_mitoseg.models.zoo import ModelCard, Score, TrainedModel
 from napari_mitoseg.pipeline import Result
 from napari_mitoseg.postprocessing import ChainCache
 from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.training.dense_report import DenseProgress, DenseResult
 from napari_mitoseg.training.sparse_report import SparseProgress, SparseResult
 from napari_mitoseg.volume import Region, Volume
 
@@ -230,6 +232,7 @@ def training(
     monkeypatch.setenv("MITOSEG_MODELS", str(tmp_path / "models"))
     fake = FakeTraining()
     monkeypatch.setattr(annotation_tasks, "train", fake.train)
+    monkeypatch.setattr(annotation_tasks, "warm_up", jobs.warm_up)
     return fake
 
 
@@ -241,3 +244,56 @@ def annotator(
     widget = AnnotateWidget(viewer)
     qtbot.addWidget(widget)
     return widget
+
+
+NETWORKS = (NetworkChoice("fast", "Quick.", 2), NetworkChoice("resunet-r", "Deep.", 3))
+
+
+class FakeDense:
+    """Stands for a training on dense labels: ten steps."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+        self.closed = 0
+        self.orders: list[DenseOrder] = []
+
+    def train(self, order: DenseOrder) -> Job[DenseResult]:
+        """Pretend to train."""
+        self.orders.append(order)
+        try:
+            for step in range(10):
+                if order.stop():
+                    break
+                report = DenseProgress(
+                    step, 10, "Training", None, "Training", 1.0, step / 10, 70.0
+                )
+                yield report
+                while step == 5 and not self.gate.wait(0.002) and not order.stop():
+                    yield report
+                if step == 5 and self.error is not None:
+                    raise self.error
+        finally:
+            self.closed += 1
+        card = CARD.model_copy(update={"name": order.folder.name})
+        order.folder.mkdir(parents=True, exist_ok=True)
+        (order.folder / "model.json").write_text(card.model_dump_json())
+        model = TrainedModel(card, None)  # type: ignore[arg-type]
+        score = Score(data="stack, slices 5–5", value=0.81, seen="same stack")
+        return DenseResult(model, order.folder, (score,), 10, 1.0)
+
+    def list_networks(self) -> Job[tuple[NetworkChoice, ...]]:
+        """Pretend to import torch."""
+        yield DenseProgress(0, 1)
+        return NETWORKS
+
+
+@pytest.fixture
+def dense(jobs: FakeJobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDense:
+    """Replace the training, and keep models out of the user's folder."""
+    monkeypatch.setenv("MITOSEG_MODELS", str(tmp_path / "models"))
+    fake = FakeDense()
+    monkeypatch.setattr(train_tasks, "train", fake.train)
+    monkeypatch.setattr(train_tasks, "list_networks", fake.list_networks)
+    return fake

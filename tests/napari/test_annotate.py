@@ -17,7 +17,7 @@ from napari.layers import Image, Labels
 from napari.utils.shortcuts import default_shortcuts
 
 from napari_mitoseg._napari import annotation_tasks
-from napari_mitoseg._napari.annotate import STOP, TRAIN, AnnotateWidget
+from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_layer import AnnotationLayer
 from napari_mitoseg._napari.paint_box import (
     BETWEEN,
@@ -33,6 +33,7 @@ from napari_mitoseg._napari.proposal_box import DOUBTFUL, LISTED
 from napari_mitoseg._napari.reader import image_data
 from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg._napari.training_layers import COARSE, FILTERED, FINAL, PREVIEW
+from napari_mitoseg._napari.training_panel import STOP, TRAIN
 from napari_mitoseg.annotation import journal as journals
 from napari_mitoseg.annotation.journal import find_journals, fingerprint, read_journal
 from napari_mitoseg.errors import AnnotationError, DeviceMemoryError
@@ -229,8 +230,8 @@ def test_painting_through_slices_is_journalled(
     begun.layer.n_edit_dimensions = 3
     begun.layer.brush_size = 20
     begun.layer.paint((2, 20, 20), 2)
-    qtbot.waitUntil(lambda: len(begun.labelled) > 2)
-    np.testing.assert_array_equal(journalled(begun), begun.labels)
+    qtbot.waitUntil(lambda: np.array_equal(journalled(begun), begun.labels))
+    assert len(begun.labelled) > 2
 
 
 def test_slice_is_completed_and_reopened_and_it_can_be_undone(
@@ -448,7 +449,7 @@ def test_removed_annotation_can_be_resumed(
     before = begun.labels.copy()
     viewer.layers.remove(begun.layer)
     qtbot.waitUntil(annotator.files.resume.isEnabled)
-    (action,) = annotator.files.resume.menu().actions()
+    action = annotator.files.resume.menu().actions()[0]
     assert "stack: " in action.text()
     assert "1 slice painted (2)" in action.text()
     assert "Resume" in annotator.training_problem
@@ -459,6 +460,34 @@ def test_removed_annotation_can_be_resumed(
     assert annotator.annotation.complete == {2}
     assert annotator.proposals.proposed == (0, 2, 4)
     assert not annotator.files.resume.isEnabled()
+
+
+def test_earlier_annotation_can_be_moved_to_the_bin(
+    annotator: AnnotateWidget,
+    viewer: ViewerModel,
+    begun: AnnotationLayer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    qtbot: Any,
+) -> None:
+    """What is in the bin is no longer offered, and can be taken out of it again."""
+    complete(annotator, 2)
+    before, path = begun.labels.copy(), begun.recorder.journal.path
+    viewer.layers.remove(begun.layer)
+    qtbot.waitUntil(annotator.files.resume.isEnabled)
+    binned = tmp_path / "bin" / path.name
+    binned.parent.mkdir()
+
+    def to_bin(given: str) -> bool:
+        Path(given).rename(binned)
+        return True
+
+    monkeypatch.setattr("napari_mitoseg._napari.annotate.QFile.moveToTrash", to_bin)
+    bin_menu = annotator.files.resume.menu().actions()[-1].menu()
+    bin_menu.actions()[0].trigger()
+    qtbot.waitUntil(lambda: not annotator.files.resume.isEnabled())
+    assert not path.exists()
+    np.testing.assert_array_equal(read_journal(binned).labels(), before)
 
 
 def test_annotation_of_another_image_is_not_offered(

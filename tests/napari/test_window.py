@@ -11,10 +11,11 @@ from qtpy.QtWidgets import QScrollArea
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.reader import image_data
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
+from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg.models.zoo import list_models
 from napari_mitoseg.postprocessing import Chain
 
-from .conftest import FakeJobs, FakeTraining, add_stack, needs_screen
+from .conftest import FakeDense, FakeJobs, FakeTraining, add_stack, needs_screen
 
 Finish = Callable[..., None]
 pytestmark = needs_screen
@@ -120,6 +121,45 @@ def test_window_closed_mid_training(
     qtbot.waitUntil(lambda: len(training.seen) > 6)
     window.close()
     qtbot.waitUntil(lambda: training.closed == 1, timeout=2000)
+
+
+@pytest.fixture
+def labelled(window: Any, dense: FakeDense, qtbot: Any) -> TrainWidget:
+    """The Train widget in a window, with labels of a long name in its list."""
+    image = add_stack(window)
+    image.name = "2021-03-14_Hippocampus_CA1_" * 5
+    truth = (image.data > 0).astype(np.uint8)
+    window.add_labels(truth, scale=image.scale, units=image.units, name=image.name)
+    _, widget = window.window.add_plugin_dock_widget(
+        "napari-mitoseg", "Train on labels"
+    )
+    qtbot.waitUntil(lambda: not widget.lister.is_busy)
+    widget.pairs.add()
+    return widget
+
+
+def test_training_fits_into_a_small_window(
+    window: Any, labelled: TrainWidget, finish: Finish, qtbot: Any
+) -> None:
+    window.window.show()
+    window.window.resize(1280, 800)
+    labelled.start_training()
+    finish(labelled)
+    qtbot.waitUntil(labelled.curves.isVisible)
+    scroll = labelled.body.parent().parent()
+    assert isinstance(scroll, QScrollArea)
+    qtbot.waitUntil(lambda: labelled.body.height() <= scroll.viewport().height())
+    assert labelled.body.minimumSizeHint().width() <= labelled.minimumWidth() - 20
+
+
+def test_window_closed_mid_training_on_labels(
+    window: Any, labelled: TrainWidget, dense: FakeDense, qtbot: Any
+) -> None:
+    dense.gate.clear()
+    labelled.start_training()
+    qtbot.waitUntil(lambda: len(labelled.curves.loss) > 5)
+    window.close()
+    qtbot.waitUntil(lambda: dense.closed == 1, timeout=2000)
 
 
 @pytest.mark.skipif(not list_models(), reason="no model is embedded")

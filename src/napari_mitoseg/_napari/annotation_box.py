@@ -1,8 +1,8 @@
 """Begin, resume, load and save an annotation."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -31,12 +31,15 @@ class AnnotationBox(QWidget):
     ----------
     beginning : Signal()
         A new, empty annotation is wanted.
-    resuming, loading, saving : Signal(object)
-        The path of a journal to go on with, or of a file.
+    resuming, discarding : Signal(object)
+        The path of a journal to go on with, or to throw away.
+    loading, saving : Signal(object)
+        The path of a file.
     """
 
     beginning = Signal()
     resuming = Signal(object)
+    discarding = Signal(object)
     loading = Signal(object)
     saving = Signal(object)
 
@@ -72,9 +75,10 @@ class AnnotationBox(QWidget):
         """
         menu = self.resume.menu()
         menu.clear()
-        for content in found[:N_LISTED]:
-            action = menu.addAction(describe_journal(content))
-            action.triggered.connect(partial(self._on_resume, content.path))
+        self._list(menu, found, self.resuming)
+        if found:
+            menu.addSeparator()
+            self._list(menu.addMenu("Move to the bin"), found, self.discarding)
         self._has_journals = bool(found)
         self.resume.setToolTip(
             "Go on with an annotation of this image, as it was when napari was closed"
@@ -102,8 +106,12 @@ class AnnotationBox(QWidget):
             tip = "To load another annotation, remove the annotation layer first"
         self.load.setToolTip(tip)
 
-    def _on_resume(self, path: Path) -> None:
-        self.resuming.emit(path)
+    @staticmethod
+    def _list(menu: QMenu, found: Sequence[JournalContent], chosen: Any) -> None:
+        """List journals in a menu; choosing one emits a signal with its path."""
+        for content in found[:N_LISTED]:
+            action = menu.addAction(describe_journal(content))
+            action.triggered.connect(_emitting(chosen, content.path))
 
     def _ask_load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load annotation", "", FILES)
@@ -130,6 +138,15 @@ class AnnotationBox(QWidget):
             row.addWidget(button, button.sizeHint().width())
         grid.addWidget(row_label("Annotate"), 0, 0)
         grid.addLayout(row, 0, 1)
+
+
+def _emitting(signal: Any, path: Path) -> Callable[..., None]:
+    """Return a slot that emits a path, whatever it is called with."""
+
+    def emit(*_: Any) -> None:
+        signal.emit(path)
+
+    return emit
 
 
 def describe_journal(content: JournalContent) -> str:

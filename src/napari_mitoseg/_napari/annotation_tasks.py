@@ -111,6 +111,12 @@ class TrainingOrder:
     watch: Callable[[], int]
 
 
+def warm_up() -> Job[None]:
+    """Import torch before it is needed: the window would halt when training starts."""
+    yield Progress(0, 1, "Loading torch")
+    from napari_mitoseg.training import sparse  # noqa: F401, PLC0415
+
+
 def look_for_journals(volume: Volume) -> Job[tuple[JournalContent, ...]]:
     """Find earlier annotations of an image; see `find_journals`."""
     yield Progress(0, 1, "Looking for earlier annotations")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,9 +22,7 @@ from napari_mitoseg.inference.device import is_out_of_memory
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
-from napari_mitoseg.training.appearance import precipitate, restyle
 from napari_mitoseg.training.checkpoint import read_checkpoint, write_checkpoint
-from napari_mitoseg.training.geometry import deform
 from napari_mitoseg.training.losses import losses
 from napari_mitoseg.training.patches import (
     TrainingStack,
@@ -40,6 +38,8 @@ Batch = tuple[Tensor, Tensor, Tensor]
 Draw = Callable[
     [Network, Sequence[TrainingStack], FitSettings, int, torch.device], Batch
 ]
+
+Answer = TypeVar("Answer")
 
 WARM_UP = 0.05
 LARGEST_GRADIENT = 5.0
@@ -156,9 +156,11 @@ def fit(  # noqa: PLR0913 - what is chosen for a run, by keyword
 
     Notes
     -----
-    Closing the generator ends the run: the best weights so far and a checkpoint are
-    then in `folder`.  The chance in each step depends on the seed and the number of
-    the step alone, so a resumed run makes the steps that an uninterrupted one does.
+    With patience in the settings, training also ends once so many validations in a row
+    were no better than the best.  Closing the generator ends the run: the best weights
+    so far and a checkpoint are then in `folder`.  The chance in each step depends on
+    the seed and the number of the step alone, so a resumed run makes the steps that an
+    uninterrupted one does.
     """
     _check(network, stacks, settings)
     run = _Run(
@@ -168,7 +170,7 @@ def fit(  # noqa: PLR0913 - what is chosen for a run, by keyword
     if resume:
         run.restore()
     try:
-        while not (run.is_finished() or (run.n_steps and stop())):
+        while not run.n_steps or not (run.is_finished() or stop()):
             loss = run.step_in_memory()
             if run.n_steps % settings.validate_every == 0:
                 run.validate()
@@ -274,6 +276,7 @@ class _Run:
         self.draw: Draw = draw_batch
         self.n_steps, self.validated_at, self.saved_at = 0, -1, -1
         self.best: tuple[float, ...] | None = None
+        self.highest, self.n_worse = -math.inf, 0
         self.latest: tuple[float, ...] = ()
         self.began = time.monotonic()
 
@@ -289,8 +292,9 @@ class _Run:
         return min(1.0, self.seconds / (60 * self.settings.minutes))
 
     def is_finished(self) -> bool:
-        """Say whether the limit is reached."""
-        return self.done() >= 1
+        """Say whether the limit is reached, or nothing has got better for long."""
+        patience = self.settings.patience
+        return self.done() >= 1 or 0 < patience <= self.n_worse
 
     def step(self) -> float:
         """Make one step and return the loss."""
@@ -318,8 +322,11 @@ class _Run:
 
     def step_in_memory(self) -> float:
         """Make one step; say so if the device has too little memory for it."""
+        return self._in_memory(self.step)
+
+    def _in_memory(self, work: Callable[[], Answer]) -> Answer:
         try:
-            return self.step()
+            return work()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -334,12 +341,22 @@ class _Run:
 
     def validate(self) -> None:
         """Score the averaged weights and save them if they are to be kept."""
-        scores = self.latest = measure_iou(self.average, self.validation)
+        scores = self.latest = self._in_memory(
+            lambda: measure_iou(self.average, self.validation)
+        )
         self.validated_at = self.n_steps
+        if self.validation:
+            self._count_worse(sum(scores))
         better = self.best is None or sum(scores) >= sum(self.best)
         if better or self.settings.keep == "last":
             self.best = scores
             save_model(self.average, self.card, self.folder)
+
+    def _count_worse(self, score: float) -> None:
+        """Count the validations since the best one, once anything is found."""
+        is_better = score > self.highest or self.highest <= 0
+        self.n_worse = 0 if is_better else self.n_worse + 1
+        self.highest = max(score, self.highest)
 
     def save_checkpoint(self) -> None:
         """Write everything that is needed to go on."""
@@ -350,6 +367,8 @@ class _Run:
             "n_steps": self.n_steps,
             "seconds": self.seconds,
             "best": self.best,
+            "highest": self.highest,
+            "n_worse": self.n_worse,
         }
         write_checkpoint(self.folder, state)
         self.saved_at = self.n_steps
@@ -379,6 +398,8 @@ class _Run:
         self.n_steps = self.validated_at = self.saved_at = state["n_steps"]
         self.began = time.monotonic() - state["seconds"]
         self.best = state["best"]
+        self.highest = state.get("highest", -math.inf)
+        self.n_worse = state.get("n_worse", 0)
 
     def finish(self) -> FitResult:
         """Save, and return the weights that were kept."""
@@ -443,13 +464,11 @@ def draw_batch(
     """
     places, chance = step_chance(settings.seed, step, device)
     depth, size, _ = settings.patch
-    window = Window(settings.geometry.window(size), network.context, depth)
+    chain = settings.chain
+    window = Window(chain.window(size), network.context, depth)
     shares = settings.foreground, settings.dark
     cut = sample_windows(stacks, window, settings.batch, places, *shares)
-    image, labels = deform(*cut, size, settings.geometry, chance)
-    masses = settings.appearance.precipitate
-    image, labels = precipitate(image, labels, masses, chance)
-    image = restyle(image, labels, settings.appearance, chance)
+    image, labels = chain(*cut, size, chance)
     target, known = make_targets(labels, network.outputs)
     if network.dimensions == 3:
         return image[:, None], target, known

@@ -93,11 +93,11 @@ def deform(
         image = _drop_sections(image, settings.missing_chance, generator)
     shifts = _shifts(image, labels.shape[1], settings, generator)
     half = (image.shape[-1] - 1) / 2
-    warped = _sample(
+    warped = sample_slices(
         image, (grid[:, None] + shifts[:, :, None, None]) / half, "bilinear"
     )
     plain = grid[:, None].expand(-1, labels.shape[1], -1, -1, -1)
-    return warped, _sample(labels, plain / half, "nearest")
+    return warped, sample_slices(labels, plain / half, "nearest")
 
 
 def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -106,14 +106,20 @@ def uniform(count: int, low: float, high: float, generator: torch.Generator) -> 
     return low + (high - low) * drawn
 
 
+def pixel_grid(size: int, device: torch.device) -> Tensor:
+    """Return where the pixels of a patch are: (size, size, 2), from the middle."""
+    axis = torch.arange(size, device=device) - (size - 1) / 2
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y], dim=-1)
+
+
 def _grid(
     count: int, size: int, settings: GeometrySettings, generator: torch.Generator
 ) -> Tensor:
     """Return where to sample, pixels from the middle: (B, size, size, 2), x first."""
-    axis = torch.arange(size, device=generator.device) - (size - 1) / 2
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
     matrix = _matrices(count, settings, generator)
-    grid = torch.einsum("bij,yxj->byxi", matrix, torch.stack([x, y], dim=-1))
+    straight = pixel_grid(size, generator.device)
+    grid = torch.einsum("bij,yxj->byxi", matrix, straight)
     if settings.warp:
         grid = grid + _bumps(count, size, settings.warp, generator)
     if settings.piecewise:
@@ -182,8 +188,23 @@ def _drop_sections(image: Tensor, chance: float, generator: torch.Generator) -> 
     return torch.where(lost[:, :, None, None], image[:, middle : middle + 1], image)
 
 
-def _sample(data: Tensor, grid: Tensor, mode: str) -> Tensor:
-    """Sample every slice by its own grid."""
+def sample_slices(data: Tensor, grid: Tensor, mode: str) -> Tensor:
+    """Sample every slice by its own grid.
+
+    Parameters
+    ----------
+    data : Tensor, shape (B, S, W, W)
+        Slices.
+    grid : Tensor, shape (B, S, Y, X, 2)
+        Where to sample, x first, -1 and 1 the outermost pixels.
+    mode : {"bilinear", "nearest"}
+        How.
+
+    Returns
+    -------
+    Tensor, shape (B, S, Y, X)
+        Reflected beyond the outermost pixels.
+    """
     count, slices = data.shape[:2]
     size = grid.shape[2:4]
     flat = grid_sample(

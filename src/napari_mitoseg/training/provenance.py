@@ -1,10 +1,14 @@
-"""The card of a model that was trained from an annotation: where it comes from."""
+"""The card of a model that was trained here: where it comes from."""
 
+import json
+import shlex
 from typing import Literal, NamedTuple
 
 from napari_mitoseg.annotation.encoding import Annotation
 from napari_mitoseg.models.spatial_continuity import Stage
 from napari_mitoseg.models.zoo import ModelCard, Score
+from napari_mitoseg.training.dense_data import DenseData, runs
+from napari_mitoseg.training.dense_settings import DenseSettings
 from napari_mitoseg.training.sparse_settings import SparseSettings
 from napari_mitoseg.volume import Spacing, Volume
 
@@ -115,6 +119,117 @@ def command_of(
     if settings.minutes:
         options.append(f"--minutes {settings.minutes:g}")
     return f"napari-mitoseg {name} IMAGE ANNOTATION {' '.join(options)}"
+
+
+def describe_dense(
+    name: str,
+    stage: Stage,
+    data: DenseData,
+    settings: DenseSettings,
+    *,
+    spacing: Spacing,
+    parent: ModelCard | None,
+    scores: tuple[Score, ...] = (),
+) -> ModelCard:
+    """Write the card of a model that was trained on labelled volumes.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    stage : Stage
+        Architecture and configuration.
+    data : DenseData
+        What was learned from, and what was kept back.
+    settings : DenseSettings
+        Start, time, augmentation, seed.
+    spacing : tuple of float
+        Of the model, nm, ZYX.
+    parent : ModelCard or None
+        Model that training started from.
+    scores : tuple of Score
+        On what was kept back.
+
+    Returns
+    -------
+    ModelCard
+        With data, slices, seed, command, parent and terms.
+    """
+    names = ", ".join(pair.image.name for pair in data.volumes)
+    return ModelCard(
+        name=name,
+        architecture=stage.architecture,
+        config=stage.config,
+        spacing=spacing,
+        description=f"Trained on {names}: augmentation {settings.augmentation}, seed "
+        f"{settings.seed}.",
+        data=(*_learned_from(data), *(parent.data if parent else ())),
+        licence=parent.licence if parent else "That of the labels and the images.",
+        citation=parent.citation if parent else (),
+        scores=scores,
+        parent=parent.name if parent else "",
+        command=dense_command(settings, len(data.volumes)),
+    )
+
+
+def dense_command(settings: DenseSettings, n_volumes: int = 1) -> str:
+    """Return the command line that repeats a training on labelled volumes.
+
+    Parameters
+    ----------
+    settings : DenseSettings
+        What was chosen.
+    n_volumes : int
+        How many images with labels.
+
+    Returns
+    -------
+    str
+        Images, labels and the folder to write to are left to fill in.
+
+    Examples
+    --------
+    >>> dense_command(DenseSettings(architecture="resunet-r", minutes=90))
+    'napari-mitoseg train IMAGE LABELS --model resunet-r --minutes 90 --seed 0'
+    """
+    default = DenseSettings()
+    slices = ",".join(f"{a}-{b}" for a, b in runs(settings.validation_slices))
+    given: dict[str, object] = {
+        "model": settings.architecture,
+        "config": json.dumps(settings.config) if settings.config else "",
+        "start": settings.start if settings.start != default.start else "",
+        "minutes": f"{settings.minutes:g}",
+        "steps": settings.steps or "",
+        "validation": f"{settings.validation:g}",
+        "validation-slices": slices,
+        "augmentation": settings.augmentation,
+        "labels": settings.labels,
+        "seed": settings.seed,
+    }
+    shown = {"model", "minutes", "seed"}
+    usual = {
+        "validation": "0.2",
+        "augmentation": default.augmentation,
+        "labels": "auto",
+    }
+    options = [
+        f"--{name} {shlex.quote(str(value))}"
+        for name, value in given.items()
+        if value != "" and (name in shown or value != usual.get(name))
+    ]
+    volumes = ["IMAGE LABELS", *["--more IMAGE LABELS"] * (n_volumes - 1)]
+    return " ".join(["napari-mitoseg train", *volumes, *options])
+
+
+def _learned_from(data: DenseData) -> tuple[str, ...]:
+    """Say which slices of each volume were learned from."""
+    said = []
+    for pair, held in zip(data.volumes, data.held, strict=True):
+        z, y, x = pair.image.shape
+        kept = ", ".join(f"{a}–{b}" for a, b in runs(held))
+        without = f", but slices {kept}" if held else ""
+        said.append(f"{pair.image.name} ({z}×{y}×{x}), all slices{without}")
+    return tuple(said)
 
 
 def _scores(volume: Volume, held_out: HeldOut) -> tuple[Score, ...]:

@@ -3,7 +3,13 @@
 from typing import Literal
 
 from napari_mitoseg.params import Params, param
-from napari_mitoseg.training.appearance import NO_APPEARANCE, AppearanceSettings
+from napari_mitoseg.training.appearance import AppearanceSettings
+from napari_mitoseg.training.augmentations import (
+    CHALLENGE,
+    Appearance,
+    AugmentationChain,
+    Deformation,
+)
 from napari_mitoseg.training.geometry import GeometrySettings
 from napari_mitoseg.volume import Shape
 
@@ -47,16 +53,35 @@ class FitSettings(Params):
     appearance: AppearanceSettings = param(
         AppearanceSettings(), description="Appearance."
     )
+    augmentations: AugmentationChain | None = param(
+        None,
+        description="Augmentations by name, in order, in the place of geometry and "
+        "appearance.",
+    )
     validate_every: int = param(
         500, ge=1, description="Steps between validations and checkpoints."
     )
     keep: Literal["best", "last"] = param(
         "best", description="Weights to keep: best on the validation stacks, or last."
     )
+    patience: int = param(
+        0,
+        ge=0,
+        description="Validations without a better score after which training ends; "
+        "0: never.",
+    )
     precision: Literal["auto", "float32", "bfloat16"] = param(
         "auto", description="Arithmetic; auto is bfloat16 on CUDA, else float32."
     )
     seed: int = param(0, ge=0, lt=2**31, description="Seed of all chance.")
+
+    @property
+    def chain(self) -> AugmentationChain:
+        """The augmentations of each step: those by name, or geometry and appearance."""
+        if self.augmentations is not None:
+            return self.augmentations
+        moved = Deformation(settings=self.geometry)
+        return AugmentationChain(steps=(moved, Appearance(settings=self.appearance)))
 
 
 def paper_presets() -> tuple[FitSettings, FitSettings]:
@@ -66,7 +91,7 @@ def paper_presets() -> tuple[FitSettings, FitSettings]:
     -------
     tuple of FitSettings
         20 000 steps on 32×256×256, then 10 000 on 36×320×320; Adam with a fixed rate
-        of 1e-4, two patches a step.
+        of 1e-4, two patches a step, the eleven augmentations of the challenge.
 
     References
     ----------
@@ -83,10 +108,7 @@ def paper_presets() -> tuple[FitSettings, FitSettings]:
         weight_decay=0,
         loss="weighted-bce",
         averaging=0,
-        geometry=GeometrySettings(smallest=0.8, largest=1.25, aspect=1.1),
-        appearance=NO_APPEARANCE.model_copy(
-            update={"contrast": 0.5, "defocus": 0.2, "noise": 0.3, "cutout": 0.2}
-        ),
+        augmentations=CHALLENGE,
         validate_every=1000,
     )
     return first, first.model_copy(update={"steps": 10_000, "patch": (36, 320, 320)})

@@ -32,6 +32,7 @@ def make_soft_labels(
     is_truth: NDArray[np.bool_],
     *,
     erosions: int,
+    drift: int = 0,
     postprocess: bool = True,
     sure: float = 0.0,
 ) -> SoftLabels:
@@ -47,6 +48,8 @@ def make_soft_labels(
         Which slices are truth.
     erosions : int
         n of Eq. 1.
+    drift : int
+        Pixels by which Eq. 2 and 3 let an outline move from one slice to the next.
     postprocess : bool
         False: S_f is S_c with the truth put in.
     sure : float
@@ -60,7 +63,7 @@ def make_soft_labels(
     """
     masks = coarse > cutoff(0.5)
     if postprocess:
-        filtered = refine_with_truth(masks, truth, is_truth, erosions)
+        filtered = refine_with_truth(masks, truth, is_truth, erosions, drift=drift)
     else:
         filtered = masks.copy()
         filtered[is_truth] = truth[is_truth]

@@ -119,6 +119,7 @@ def paper_plan(settings: SparseSettings, shape: Shape, n_labelled: int) -> Spars
         minutes=minutes,
         share=n_labelled / (n_labelled + shape[0]) if settings.refine else 1,
         held_share=0,
+        drifts=False,
         truth_share=0,
         sure=0,
     )
@@ -190,6 +191,7 @@ def fast_plan(
         minutes=settings.minutes or FAST_MINUTES,
         share=0.5 if settings.refine else 1,
         held_share=0.3 if settings.held_out else 0,
+        drifts=True,
         truth_share=0.5,
         sure=0.2,
     )
@@ -198,10 +200,10 @@ def fast_plan(
 def _light_geometry(piecewise: float) -> GeometrySettings:
     """Return little deformation, flips and quarter turns."""
     return GeometrySettings(
-        smallest=0.95,
-        largest=1.05,
+        smallest=0.9,
+        largest=1.1,
         rotate=False,
-        aspect=1.05,
+        aspect=1.1,
         warp=0,
         piecewise=piecewise,
         shift_chance=0,

@@ -313,11 +313,13 @@ class SparseRun:
             given[1] * self._volume.shape[1] / y,
             given[2] * self._volume.shape[2] / x,
         )
+        erosions = self._settings.erosions or propose_erosions(pixel)
         return make_soft_labels(
             coarse,
             self._data.truth,
             self._data.is_truth,
-            erosions=self._settings.erosions or propose_erosions(pixel),
+            erosions=erosions,
+            drift=erosions if self._plan.drifts else 0,
             postprocess=self._settings.postprocess,
             sure=self._plan.sure,
         )

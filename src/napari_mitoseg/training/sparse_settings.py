@@ -91,6 +91,10 @@ class SparsePlan(Params):
     held_share: float = param(
         ge=0, lt=1, description="Part of that in which a labelled slice is kept back."
     )
+    drifts: bool = param(
+        description="Whether Eq. 2 and 3 let an outline move from one slice to the "
+        "next as far as Eq. 1 does."
+    )
     truth_share: float = param(
         ge=0,
         le=1,

@@ -1,0 +1,87 @@
+"""How networks are trained that the general way does not suit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from napari_mitoseg.jobs import Job
+from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.zoo import ModelCard
+from napari_mitoseg.registry import Registry
+from napari_mitoseg.training.fit import Draw, FitResult, draw_batch, fit
+from napari_mitoseg.training.patches import TrainingStack
+from napari_mitoseg.training.settings import FitSettings
+
+
+class FitJob(Protocol):
+    """A job that fits a network as `fit.fit` does, with the same arguments."""
+
+    def __call__(  # noqa: PLR0913 - what is chosen for a run, by keyword
+        self,
+        network: Network,
+        stacks: Sequence[TrainingStack],
+        settings: FitSettings,
+        *,
+        card: ModelCard,
+        folder: Path,
+        validation: Sequence[TrainingStack] = ...,
+        device: torch.device | str = ...,
+        resume: bool = ...,
+        stop: Callable[[], bool] = ...,
+        draw: Draw | None = ...,
+    ) -> Job[FitResult]:
+        """Fit the network; see `fit.fit`."""
+        ...
+
+
+def as_they_are(settings: FitSettings) -> FitSettings:
+    """Return settings unchanged."""
+    return settings
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """How the networks of an architecture are trained.
+
+    Attributes
+    ----------
+    draw : callable
+        Draws the batch of a step, with the arguments of `fit.draw_batch`.
+    adapt : callable
+        Takes the settings that suit most networks, and returns those that suit this
+        one: patch, batch, optimizer, loss.  What ends the training, seed and
+        augmentation had better be left.
+    fit : FitJob
+        Runs the training; a network in two stages trains its detector first.
+    """
+
+    draw: Draw = draw_batch
+    adapt: Callable[[FitSettings], FitSettings] = as_they_are
+    fit: FitJob = fit
+
+
+trainers: Registry[Trainer] = Registry("trainer")
+"""By architecture; one that is not here is trained in the general way."""
+
+GENERAL = Trainer()
+
+
+def trainer_for(architecture: str) -> Trainer:
+    """Return how an architecture is trained.
+
+    Parameters
+    ----------
+    architecture : str
+        Name in the registry of architectures.
+
+    Returns
+    -------
+    Trainer
+        Its own, or the general one.
+    """
+    if architecture in trainers:
+        return trainers[architecture]
+    return GENERAL
