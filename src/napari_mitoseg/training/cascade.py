@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.runner import Runner
 from napari_mitoseg.inference.tiling import Cut, Span, reflected
 from napari_mitoseg.jobs import Job, Progress, relayed
@@ -42,6 +43,11 @@ TILE = (32, 256, 256)
 """Voxels of the tiles that a stack is predicted in while training."""
 
 
+def with_cross_entropy(settings: FitSettings) -> FitSettings:
+    """Return settings with the loss of the paper: binary cross-entropy."""
+    return settings.model_copy(update={"loss": "bce"})
+
+
 def for_segmentation(settings: FitSettings) -> FitSettings:
     """Turn settings that suit most networks into those of the second stage.
 
@@ -56,9 +62,8 @@ def for_segmentation(settings: FitSettings) -> FitSettings:
         Binary cross-entropy and the turns of the paper, a milder change of appearance
         than the default.
     """
-    return settings.model_copy(
+    return with_cross_entropy(settings).model_copy(
         update={
-            "loss": "bce",
             "averaging": 0.99,
             "geometry": NO_GEOMETRY,
             "appearance": AppearanceSettings(stain=0.2, local=0.1, stripes=0),
@@ -255,7 +260,7 @@ def train_cascade(
 
 
 def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
-    network: Cascade,
+    network: Network,
     stacks: Sequence[TrainingStack],
     settings: FitSettings,
     *,
@@ -271,8 +276,8 @@ def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
 
     Parameters
     ----------
-    network : Cascade
-        Starting weights of all stages.
+    network : Network
+        A cascade: starting weights of all stages.
     stacks : sequence of TrainingStack
         To learn from, at the spacing of the model.
     settings : FitSettings
@@ -305,9 +310,14 @@ def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
 
     Raises
     ------
+    InvalidParameterError
+        If the network is another one.
     MitoSegError
         As `train_cascade` does.
     """
+    if not isinstance(network, Cascade):
+        msg = f"A {type(network).__name__} is no cascade. Train it in the general way."
+        raise InvalidParameterError(msg)
     stages = CascadeSettings(
         limit=settings.limit,
         minutes=settings.minutes,

@@ -11,6 +11,8 @@ from napari_mitoseg.jobs import Job
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard
 from napari_mitoseg.registry import Registry
+from napari_mitoseg.training.cascade import fit_cascade, with_cross_entropy
+from napari_mitoseg.training.detector import for_detector
 from napari_mitoseg.training.fit import Draw, FitResult, draw_batch, fit
 from napari_mitoseg.training.patches import TrainingStack
 from napari_mitoseg.training.settings import FitSettings
@@ -65,6 +67,11 @@ class Trainer:
 
 trainers: Registry[Trainer] = Registry("trainer")
 """By architecture; one that is not here is trained in the general way."""
+
+trainers.register("detector")(Trainer(adapt=for_detector))
+trainers.register("resunet2d")(Trainer(adapt=with_cross_entropy))
+trainers.register("resunet3d")(Trainer(adapt=with_cross_entropy))
+trainers.register("cascade")(Trainer(fit=fit_cascade))
 
 GENERAL = Trainer()
 
