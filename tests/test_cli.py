@@ -401,6 +401,11 @@ def test_training_on_labels_writes_a_model_with_its_provenance(
         (("--spacing", SPACING, "--model", "fast", "--config", "{"), "not JSON"),
         ((*SMALL, "--spacing", SPACING, "--minutes", 0), "minutes"),
         ((*SMALL, "--spacing", SPACING, "--augmentation", "all"), "challenge"),
+        ((*SMALL, "--spacing", SPACING, "--augmentation", "[{"), "not JSON"),
+        (
+            (*SMALL, "--spacing", SPACING, "--augmentation", '[{"step": "flop"}]'),
+            "Did you mean 'flip'",
+        ),
     ],
 )
 def test_bad_options_of_training_end_with_one_line_and_no_output(
@@ -417,6 +422,21 @@ def test_bad_options_of_training_end_with_one_line_and_no_output(
     assert len(error.strip().splitlines()) == 1
     assert not said
     assert not out.parent.exists()
+
+
+def test_augmentations_can_be_given_in_a_file(
+    run: Command, image_file: Path, labels_file: Path, tmp_path: Path, out: Path
+) -> None:
+    chain = [{"step": "rotation", "largest": 20}, {"step": "cut-noise"}]
+    path = tmp_path / "chain.json"
+    path.write_text(json.dumps(chain), encoding="utf-8")
+    status, _, _ = run(
+        "train", image_file, labels_file, "--out", out, "--spacing", SPACING, *SMALL,
+        "--augmentation", path,
+    )  # fmt: skip
+    assert status == 0
+    card = json.loads((out / "model.json").read_text(encoding="utf-8"))
+    assert f"--augmentation '{json.dumps(chain)}'" in card["command"]
 
 
 @pytest.mark.parametrize(
@@ -442,4 +462,24 @@ def test_labels_that_cannot_be_trained_on_leave_nothing(
     )
     assert status == 2
     assert words in error
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "make", [write_constant, write_mask, write_nan, write_truncated]
+)
+def test_images_that_are_none_are_not_trained_on(
+    run: Command,
+    make: Callable[[Path], None],
+    labels_file: Path,
+    tmp_path: Path,
+    out: Path,
+) -> None:
+    path = tmp_path / "bad.tif"
+    make(path)
+    status, _, error = run(
+        "train", path, labels_file, "--out", out, "--spacing", SPACING, *SMALL
+    )
+    assert status == 2
+    assert "bad" in error
     assert not out.parent.exists()

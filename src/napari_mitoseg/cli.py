@@ -142,7 +142,7 @@ def train(  # noqa: PLR0913 - the options of the command
     steps: int = 0,
     validation: float = 0.2,
     validation_slices: str = "",
-    augmentation: Literal["light", "strong", "challenge", "none"] = "light",
+    augmentation: str = "light",
     kind: Annotated[
         Literal["auto", "semantic", "instances"], Parameter(name="--labels")
     ] = "auto",
@@ -181,9 +181,10 @@ def train(  # noqa: PLR0913 - the options of the command
         best weights by and to score them; 0 for none.
     validation_slices : str
         Slices of each volume to keep back in their place, such as 0-9,40-49.
-    augmentation : {"light", "strong", "challenge", "none"}
+    augmentation : str
         light: for stacks like those that are labelled; strong: for other tissue and
-        microscopes; challenge: the eleven of the MitoEM challenge.
+        microscopes; challenge: the eleven of the MitoEM challenge; none; or a JSON file
+        such as [{"step": "rotation", "probability": 0.5}, {"step": "flip"}].
     kind : {"auto", "semantic", "instances"}
         What labels hold; auto: a mask where one number occurs beside 0.
     spacing : str, optional
@@ -204,13 +205,13 @@ def train(  # noqa: PLR0913 - the options of the command
     settings = DenseSettings.parse(
         {
             "architecture": model or "",
-            "config": _as_json(config),
+            "config": _as_json(config, "--config", '{"widths": [16, 32, 64]}'),
             "start": start,
             "minutes": minutes,
             "steps": steps,
             "validation": validation,
             "validation_slices": parse_slices(validation_slices),
-            "augmentation": augmentation,
+            **_read_augmentation(augmentation),
             "labels": kind,
             "spacing": parse_spacing(model_spacing, "--model-spacing"),
             "seed": seed,
@@ -476,24 +477,40 @@ def parse_slices(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _as_json(text: str) -> object:
+def _as_json(text: str, option: str, example: str) -> object:
     try:
         return json.loads(text)
     except ValueError as error:
         msg = (
-            f"--config was given as {text!r}, which is not JSON ({error}). Give for "
-            "example '{\"widths\": [16, 32, 64]}'."
+            f"{option} was given as {text!r}, which is not JSON ({error}). Give for "
+            f"example '{example}'."
         )
         raise InvalidParameterError(msg) from error
 
 
+def _read_augmentation(text: str) -> dict[str, object]:
+    """Read the name of a set, JSON, or a file with JSON in it."""
+    path = Path(text)
+    if text.startswith("["):
+        given = text
+    elif path.suffix == ".json" and path.is_file():
+        given = path.read_text(encoding="utf-8")
+    else:
+        return {"augmentation": text}
+    return {
+        "augmentations": _as_json(given, "--augmentation", '[{"step": "rotation"}]')
+    }
+
+
 def _read_labelled(image: Path, labels: Path, spacing: str | None) -> "LabelledVolume":
-    """Open a stack and its labels."""
+    """Open a stack and its labels, and see whether they are what they should be."""
+    from napari_mitoseg.io.checks import check_image
     from napari_mitoseg.io.read import read_labels, read_volume
     from napari_mitoseg.training.dense_data import LabelledVolume
 
-    given = parse_spacing(spacing)
-    return LabelledVolume(read_volume(image, spacing=given), read_labels(labels))
+    volume = read_volume(image, spacing=parse_spacing(spacing))
+    check_image(volume)
+    return LabelledVolume(volume, read_labels(labels))
 
 
 def _read_painted(

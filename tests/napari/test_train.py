@@ -236,6 +236,21 @@ def test_an_interrupted_training_can_be_continued(
     assert dense.orders[0].resume
 
 
+def test_an_image_without_contrast_is_refused(
+    trainer: TrainWidget,
+    labels: Labels,
+    finish: Finish,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(train_tasks, "train", REAL_TRAIN)
+    image = trainer.image.usable
+    assert image is not None
+    image.data = np.full(SHAPE, 7, np.uint8)
+    trainer.train_button.click()
+    finish(trainer, 60_000)
+    assert "no contrast" in trainer.status.text()
+
+
 def test_lists_are_real() -> None:
     networks = drain(REAL_LIST())
     assert {"fast", "unet2d", "resunet-r"} <= {one.name for one in networks}

@@ -164,6 +164,16 @@ def test_json_round_trip_and_fields_that_explain_themselves(name):
         assert not field.is_required()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA here")
+@pytest.mark.parametrize("name", augmentations)
+def test_it_stays_on_its_device(name, layout):
+    step = always(name)
+    windows = [data.cuda() for data in tissue(step.window(SIZE), *layout)]
+    chance = torch.Generator("cuda").manual_seed(0)
+    assert all(data.is_cuda for data in step(*windows, SIZE, chance))
+
+
 def test_the_challenge_has_its_eleven():
     assert {step.name for step in CHALLENGE.steps} == CHALLENGE_NAMES
     assert set(augmentations) >= CHALLENGE_NAMES

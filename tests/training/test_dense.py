@@ -13,7 +13,6 @@ from napari_mitoseg.errors import (
     DeviceMemoryError,
     InvalidParameterError,
     MitoSegError,
-    ReadError,
     ShapeError,
     UnknownNameError,
     WeightsError,
@@ -278,7 +277,6 @@ def test_an_earlier_model_stays_until_the_new_one_is_whole(tmp_path: Path) -> No
 
 LABELS = np.asarray(PAIR.labels.data)
 LAST_EMPTY = np.where(np.arange(DEPTH)[:, None, None] < 5, LABELS, 0)
-BLANK = Volume(np.zeros_like(LABELS, np.uint8), SPACING, "blank")
 ONE_SLICE = discs(1)
 
 
@@ -307,7 +305,6 @@ ONE_SLICE = discs(1)
             InvalidParameterError,
             "bare states no spacing",
         ),
-        ([LabelledVolume(BLANK, PAIR.labels)], SETTINGS, ReadError, "no contrast"),
         ([PAIR], changed(architecture=""), InvalidParameterError, "one of: fast"),
         ([PAIR], changed(architecture="fats"), UnknownNameError, "mean 'fast'"),
         ([PAIR], changed(start="nowhere"), UnknownNameError, "no model called"),
@@ -317,7 +314,13 @@ ONE_SLICE = discs(1)
             [PAIR],
             changed(validation_slices=tuple(range(9))),
             InvalidParameterError,
-            "none is left",
+            "0 to 5, all would",
+        ),
+        (
+            [PAIR],
+            changed(validation_slices=(6, 7)),
+            InvalidParameterError,
+            "0 to 5, none would",
         ),
     ],
 )

@@ -72,7 +72,12 @@ def list_networks() -> Job[tuple[NetworkChoice, ...]]:
 
 
 def train(order: DenseOrder) -> Job["DenseResult"]:
-    """Train on dense labels; see `train_dense`."""
+    """Train on dense labels; see `train_dense` and `check_image`."""
+    from napari_mitoseg.io import check_image  # noqa: PLC0415
+
+    for image, _ in order.pairs:
+        yield Progress(0, 1000, f"Checking {image.name}")
+        check_image(image)
     yield Progress(0, 1000, "Loading torch")
     from napari_mitoseg.training import dense  # noqa: PLC0415
     from napari_mitoseg.training.dense_data import LabelledVolume  # noqa: PLC0415

@@ -33,7 +33,11 @@ from napari_mitoseg.training.dense_data import (
     check_volumes,
     prepare_volumes,
 )
-from napari_mitoseg.training.dense_plan import PACE, plan_fit
+from napari_mitoseg.training.dense_plan import (
+    PACE,
+    chosen_augmentations,
+    plan_fit,
+)
 from napari_mitoseg.training.dense_report import DenseProgress, DenseResult
 from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
 from napari_mitoseg.training.fit import FitProgress, FitResult, never
@@ -76,7 +80,8 @@ def train_dense(
     Parameters
     ----------
     volumes : sequence of LabelledVolume
-        Images with spacing and their labels.
+        Images with spacing and their labels; whether an image is one is for
+        `io.check_image` to say.
     settings : DenseSettings
         Network, start, time, validation, augmentation, seed, device.
     folder : Path
@@ -107,10 +112,9 @@ def train_dense(
     ShapeError
         If labels have another shape than their image, a network of three dimensions is
         to learn from a single slice, or a patch does not suit the network.
-    ReadError
-        If an image is none.
     UnknownNameError, WeightsError
-        If there is no such network or model to start from, or the latter is damaged.
+        If there is no such network, augmentation or model to start from, or the latter
+        is damaged.
     WriteError
         If the disk refuses; an earlier model in `folder` stays.
     DeviceMemoryError
@@ -124,6 +128,7 @@ def train_dense(
     yield DenseProgress(0, TOTAL, "Checking the volumes", phase="Preparing")
     start = None if settings.start == SCRATCH else load_model(settings.start)
     chosen = _named(settings, start)
+    chosen_augmentations(chosen)
     check_volumes(volumes, chosen)
     run = _DenseRun(volumes, chosen, start, folder)
     return (yield from run.job(resume=resume, stop=stop))

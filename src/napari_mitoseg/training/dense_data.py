@@ -17,7 +17,6 @@ from napari_mitoseg.errors import (
     InvalidParameterError,
     ShapeError,
 )
-from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.training.dense_settings import DenseSettings, LabelKind
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
@@ -131,8 +130,6 @@ def check_volumes(volumes: Sequence[LabelledVolume], settings: DenseSettings) ->
         is to learn from a single slice.
     UnknownNameError
         If there is no such network.
-    ReadError
-        If an image is none.
     """
     if not volumes:
         msg = "No volume was given to train on. Give an image and its labels."
@@ -140,7 +137,6 @@ def check_volumes(volumes: Sequence[LabelledVolume], settings: DenseSettings) ->
     for pair in volumes:
         _check_shape(pair, settings.architecture)
         spacing_of(pair.image)
-        check_image(pair.image)
 
 
 def prepare_volumes(
@@ -231,7 +227,7 @@ def choose_held(depth: int, settings: DenseSettings, name: str) -> tuple[int, ..
     Raises
     ------
     InvalidParameterError
-        If none is left to train on.
+        If the volume has none of the slices given, or none is left to train on.
 
     Examples
     --------
@@ -241,10 +237,11 @@ def choose_held(depth: int, settings: DenseSettings, name: str) -> tuple[int, ..
     given = settings.validation_slices
     if given:
         held = tuple(z for z in sorted(set(given)) if 0 <= z < depth)
-        if len(held) == depth:
+        if not 0 < len(held) < depth:
+            problem = "all" if held else "none"
             msg = (
-                f"All {depth} slices of {name} are to be validated on, so none is left "
-                "to train on. Give fewer."
+                f"Of the slices of {name}, 0 to {depth - 1}, {problem} would be kept "
+                "back for validation. Choose some of them, and leave some to train on."
             )
             raise InvalidParameterError(msg)
         return held

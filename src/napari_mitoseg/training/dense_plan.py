@@ -98,13 +98,36 @@ def plan_fit(
         patch=patch,
         batch=settings.batch or usual,
         learning_rate=rate * (1 if settings.start == SCRATCH else START_RATE),
-        augmentations=AUGMENTATIONS[settings.augmentation],
+        augmentations=chosen_augmentations(settings),
         keep="best" if data.watched else "last",
         patience=settings.patience if data.watched else 0,
         seed=settings.seed,
     )
     every = validation_interval(fitted, data.watched, voxel_seconds)
     return fitted.model_copy(update={"validate_every": every})
+
+
+def chosen_augmentations(settings: DenseSettings) -> AugmentationChain | None:
+    """Return the augmentations that were chosen.
+
+    Parameters
+    ----------
+    settings : DenseSettings
+        A set, or augmentations by name.
+
+    Returns
+    -------
+    AugmentationChain or None
+        None for those that `FitSettings` makes by default.
+
+    Raises
+    ------
+    UnknownNameError, InvalidParameterError
+        If there is no such augmentation, or a setting of it is wrong.
+    """
+    if settings.augmentations:
+        return AugmentationChain.parse(list(settings.augmentations))
+    return AUGMENTATIONS[settings.augmentation]
 
 
 def largest_patch(

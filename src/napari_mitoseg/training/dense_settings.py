@@ -64,6 +64,12 @@ class DenseSettings(Params):
         "for other tissue and microscopes; challenge: the eleven of the MitoEM "
         "challenge; none.",
     )
+    augmentations: tuple[dict[str, Any], ...] = param(
+        (),
+        description="Augmentations by name with their settings, in order, in the place "
+        "of such a set.",
+        advanced=True,
+    )
     labels: LabelKind = param(
         "auto",
         description="What labels hold; auto: semantic where one number occurs beside "

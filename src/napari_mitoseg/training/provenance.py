@@ -161,8 +161,8 @@ def describe_dense(
         architecture=stage.architecture,
         config=stage.config,
         spacing=spacing,
-        description=f"Trained on {names}: augmentation {settings.augmentation}, seed "
-        f"{settings.seed}.",
+        description=f"Trained on {names}: augmentation {_augmentation(settings)}, "
+        f"seed {settings.seed}.",
         data=(*_learned_from(data), *(parent.data if parent else ())),
         licence=parent.licence if parent else "That of the labels and the images.",
         citation=parent.citation if parent else (),
@@ -202,7 +202,7 @@ def dense_command(settings: DenseSettings, n_volumes: int = 1) -> str:
         "steps": settings.steps or "",
         "validation": f"{settings.validation:g}",
         "validation-slices": slices,
-        "augmentation": settings.augmentation,
+        "augmentation": _augmentation(settings),
         "labels": settings.labels,
         "seed": settings.seed,
     }
@@ -219,6 +219,12 @@ def dense_command(settings: DenseSettings, n_volumes: int = 1) -> str:
     ]
     volumes = ["IMAGE LABELS", *["--more IMAGE LABELS"] * (n_volumes - 1)]
     return " ".join(["napari-mitoseg train", *volumes, *options])
+
+
+def _augmentation(settings: DenseSettings) -> str:
+    """Return what makes the same augmentations on the command line."""
+    given = settings.augmentations
+    return json.dumps(given) if given else settings.augmentation
 
 
 def _learned_from(data: DenseData) -> tuple[str, ...]:
