@@ -14,11 +14,13 @@ from napari_mitoseg.models.architectures import Cascade, Detector, architectures
 from napari_mitoseg.models.zoo import ModelCard, load_model
 from napari_mitoseg.training.appearance import NO_APPEARANCE
 from napari_mitoseg.training.cascade import (
-    CascadeSettings,
     fit_cascade,
-    paper_segmentation_settings,
     predict_in_tiles,
     train_cascade,
+)
+from napari_mitoseg.training.cascade_settings import (
+    CascadeSettings,
+    paper_segmentation_settings,
 )
 from napari_mitoseg.training.dense import train_dense
 from napari_mitoseg.training.dense_data import LabelledVolume

@@ -10,6 +10,11 @@ from napari_mitoseg.models.residual import ResidualUShape, Stride, walk_residual
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.volume import Shape
 
+CITATION = (
+    "Guo, Seshathiri, Liu, Hsu (2023), Two-stage cascaded CNN model for 3D "
+    "mitochondria EM segmentation, doi:10.3390/electronics12040928",
+)
+
 
 class ResUNet2dConfig(Params):
     """Settings of `ResUNet2d`."""
@@ -80,6 +85,11 @@ class ResUNet2d(Network):
     """
 
     Config = ResUNet2dConfig
+    citation = (
+        *CITATION,
+        "Xiao et al. (2018), Weighted Res-UNet for high-quality retina vessel "
+        "segmentation, doi:10.1109/ITME.2018.00080",
+    )
     dimensions = 2
     context = 0
 
@@ -132,6 +142,11 @@ class ResUNet3d(Network):
     """
 
     Config = ResUNet3dConfig
+    citation = (
+        *CITATION,
+        "Solovyev, Kalinin, Gabruseva (2021), 3D convolutional neural networks for "
+        "stalled brain capillary detection, doi:10.48550/arXiv.2104.01687",
+    )
     dimensions = 3
     context = 0
 

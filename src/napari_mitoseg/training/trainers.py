@@ -11,7 +11,8 @@ from napari_mitoseg.jobs import Job
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard
 from napari_mitoseg.registry import Registry
-from napari_mitoseg.training.cascade import fit_cascade, with_cross_entropy
+from napari_mitoseg.training.cascade import fit_cascade
+from napari_mitoseg.training.cascade_settings import with_cross_entropy
 from napari_mitoseg.training.detector import for_detector
 from napari_mitoseg.training.fit import Draw, FitResult, draw_batch, fit
 from napari_mitoseg.training.patches import TrainingStack
