@@ -162,8 +162,8 @@ def boxes_of_slice(labels: NDArray[Any]) -> Boxes:
     """
     objects = np.ascontiguousarray(np.maximum(labels, 0), dtype=np.uint32)
     components = np.asarray(cc3d.connected_components(objects, connectivity=8))
-    boxes = cc3d.statistics(components)["bounding_boxes"][1:]
-    return Boxes.of([(y.start, x.start, y.stop, x.stop) for y, x in boxes])
+    places = [(p[0], p[1]) for p in cc3d.statistics(components)["bounding_boxes"][1:]]
+    return Boxes.of([(y.start, x.start, y.stop, x.stop) for y, x in places])
 
 
 def draw_boxes(boxes: Boxes, shape: tuple[int, int]) -> NDArray[np.bool_]:

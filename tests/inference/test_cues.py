@@ -53,7 +53,7 @@ def test_a_prediction_is_what_the_network_says_of_the_whole(
     with torch.inference_mode():
         cues = model.network.find_cues(image)
         expected = model.network(image)[0, 0].sigmoid().mul(255).numpy()
-    assert 0.05 < cues[:, 0].mean() < 0.95
+    assert 0.05 < cues[:, 0].mean() < 0.99
     maps = drain(predict_maps(noise, model, UNTILED))
     assert maps.semantic == pytest.approx(expected, abs=0.6)
     assert maps.boundary is None

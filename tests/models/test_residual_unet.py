@@ -57,9 +57,23 @@ def test_a_block_adds_what_it_projects() -> None:
     torch.nn.init.zeros_(block.second.conv.weight)
     image = torch.randn(1, 1, 4, 4)
     with torch.inference_mode():
-        expected = block.shortcut(image).relu()
+        expected = block.shortcut(image[..., ::2, ::2]).relu()
         torch.testing.assert_close(block(image), expected)
     assert expected.shape == (1, 2, 2, 2)
+
+
+@pytest.mark.parametrize("widths", [(8, 12), (4, 6), (5, 7, 9)])
+def test_training_with_channels_last_is_training_without(
+    widths: tuple[int, ...],
+) -> None:
+    """A strided convolution of 1 would crash here with torch 2.13."""
+    image, gradients = torch.randn(1, 1, 64, 64), []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        network = ResUNet2d.from_config({"widths": widths}).to(memory_format=layout)
+        network(image.contiguous(memory_format=layout)).square().sum().backward()
+        gradients.append(network.body.encoder[0].first.conv.weight.grad)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-3)
 
 
 def test_extra_channels_stand_beside_the_image() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_mitoseg.errors import AnnotationError
+from napari_mitoseg.errors import AnnotationError, InvalidParameterError
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import drain
@@ -14,12 +14,17 @@ from napari_mitoseg.models.architectures import Cascade, Detector, architectures
 from napari_mitoseg.models.zoo import ModelCard, load_model
 from napari_mitoseg.training.appearance import NO_APPEARANCE
 from napari_mitoseg.training.cascade import (
-    CascadeSettings,
     fit_cascade,
-    paper_segmentation_settings,
     predict_in_tiles,
     train_cascade,
 )
+from napari_mitoseg.training.cascade_settings import (
+    CascadeSettings,
+    paper_segmentation_settings,
+)
+from napari_mitoseg.training.dense import train_dense
+from napari_mitoseg.training.dense_data import LabelledVolume
+from napari_mitoseg.training.dense_settings import DenseSettings
 from napari_mitoseg.training.detector import (
     for_detector,
     measure_box_precision,
@@ -28,6 +33,7 @@ from napari_mitoseg.training.detector import (
 from napari_mitoseg.training.geometry import NO_GEOMETRY
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
 from napari_mitoseg.training.settings import FitSettings
+from napari_mitoseg.training.trainers import trainer_for
 from napari_mitoseg.volume import Volume
 
 SPACING = (40.0, 8.0, 8.0)
@@ -135,6 +141,38 @@ def test_fit_cascade_takes_the_arguments_of_fit(
     job = fit_cascade(network, [stack], settings, card=CARD, folder=tmp_path)
     assert drain(job).steps == 2
     assert isinstance(load_model(tmp_path).network, Cascade)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "patch"),
+    [
+        ("cascade", SMALL, (4, 32, 32)),
+        ("detector", SMALL["detector"], (1, 64, 64)),
+        ("resunet2d", {"widths": [4, 6]}, (1, 32, 32)),
+        ("resunet3d", SMALL["segmentation"], (4, 32, 32)),
+    ],
+)
+def test_labelled_volumes_train_each_network_of_the_cascade(
+    name: str, config: dict[str, object], patch: tuple[int, int, int], tmp_path: Path
+) -> None:
+    grey, labels = grey_and_labels()
+    pair = LabelledVolume(Volume(grey, SPACING), Volume(labels, SPACING))
+    settings = DenseSettings(
+        architecture=name, config=config, steps=2, batch=2, patch=patch, device="cpu"
+    )
+    result = drain(train_dense([pair], settings, folder=tmp_path / "model"))
+    model = load_model(tmp_path / "model")
+    assert model.card.architecture == name
+    assert model.card.scores
+    assert result.steps == 2
+    loss = trainer_for(name).adapt(FitSettings()).loss
+    assert loss == {"detector": "detection", "cascade": "bce-dice"}.get(name, "bce")
+
+
+def test_only_a_cascade_is_fitted_as_one(stack: TrainingStack, tmp_path: Path) -> None:
+    detector = Detector.from_config(SMALL["detector"])
+    with pytest.raises(InvalidParameterError, match="Detector is no cascade"):
+        drain(fit_cascade(detector, [stack], PLAIN, card=CARD, folder=tmp_path))
 
 
 def test_stopping_at_once_leaves_a_model(stack: TrainingStack, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from napari_mitoseg.inference.tiling import (
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.cascade import Cascade
 from napari_mitoseg.models.spatial_continuity import SpatialContinuity
-from napari_mitoseg.models.zoo import TrainedModel
+from napari_mitoseg.models.zoo import ModelCard, TrainedModel
 from napari_mitoseg.volume import Region, Volume
 
 _SHARE_OF_FREE_MEMORY = 0.25
@@ -210,9 +210,10 @@ def plan_passes(
         that N_sp looks at, then N_sp.  For the cascade: the detector, perhaps a 3D
         network on the image alone, then the second stage.
     """
-    if isinstance(model.network, Cascade):
-        return _plan_cascade(volume, model, settings, region, device)
-    network = prepared(model.network, device)
+    network = model.network
+    if isinstance(network, Cascade):
+        return _plan_cascade(network, volume, model.card, settings, region, device)
+    network = prepared(network, device)
     if not isinstance(network, SpatialContinuity):
         ready = TrainedModel(model.card, network)
         memory = measure_memory(network, device)
@@ -234,23 +235,20 @@ def plan_passes(
 
 
 def _plan_cascade(
+    network: Cascade,
     volume: Volume,
-    model: TrainedModel,
+    card: ModelCard,
     settings: InferenceSettings,
     region: Region | None,
     device: torch.device,
 ) -> tuple[Pass, ...]:
     """Lay out the second stage, and then what has to be found around its tiles."""
-    network = model.network
-    if not isinstance(network, Cascade):
-        msg = "Only a cascade is laid out as one."
-        raise TypeError(msg)
     layout: Layout | None = None
     passes: list[Pass] = []
     for stage in (network.segmentation, network.bottom_up, network.detector):
         if stage is None:
             continue
-        ready = TrainedModel(model.card, prepared(stage, device))
+        ready = TrainedModel(card, prepared(stage, device))
         memory = measure_memory(ready.network, device)
         is_planar = stage.dimensions == PLANAR
         around = (network.reach, _AROUND) if is_planar else (0, 0)

@@ -21,7 +21,11 @@ from napari_mitoseg.models.detection import (
     top_down_mask,
 )
 from napari_mitoseg.models.detector import Detector, DetectorConfig
-from napari_mitoseg.models.residual_unet import ResUNet3d, ResUNet3dConfig
+from napari_mitoseg.models.residual_unet import (
+    CITATION,
+    ResUNet3d,
+    ResUNet3dConfig,
+)
 from napari_mitoseg.params import Params, param
 
 Strategy = Literal["multi-cue", "median-filter", "multi-slice-fusion"]
@@ -112,6 +116,7 @@ class Cascade(Network):
 
     Config = CascadeConfig
     config: CascadeConfig
+    citation = CITATION
     dimensions = 3
     context = 0
 

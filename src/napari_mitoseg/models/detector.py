@@ -13,6 +13,7 @@ from napari_mitoseg.models.residual import (
     residual_conv,
     walk_residual_u,
 )
+from napari_mitoseg.models.residual_unet import CITATION
 from napari_mitoseg.params import Params, param
 
 CELL = 4
@@ -75,6 +76,13 @@ class Detector(Network):
     """
 
     Config = DetectorConfig
+    citation = (
+        *CITATION,
+        "Zhou, Wang, Krähenbühl (2019), Objects as points, "
+        "doi:10.48550/arXiv.1904.07850",
+        "Tian et al. (2019), FCOS: fully convolutional one-stage object detection, "
+        "doi:10.1109/ICCV.2019.00972",
+    )
     dimensions = 2
     outputs = OUTPUTS
     context = 0
@@ -92,8 +100,7 @@ class Detector(Network):
         self.mask = nn.Conv2d(widths[0], CELL**2, 1)
         self.neck = residual_conv(widths[0], widths[0], 3, (1, 1))
         self.box = nn.Conv2d(widths[0], 1 + len(SIDES), 1)
-        with torch.no_grad():
-            self.box.bias.copy_(_first_guess())
+        self.box.bias = nn.Parameter(_first_guess())
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits, ``(B, 6, Y, X)``."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,14 +36,14 @@ def residual_conv(
     ConvNormAct
         The three layers.
     """
-    options = {"padding": kernel // 2, "bias": False}
-    conv = (
-        nn.Conv2d(n_in, n_out, kernel, (stride[0], stride[1]), **options)
-        if len(stride) == 2
-        else nn.Conv3d(
-            n_in, n_out, kernel, (stride[0], stride[1], stride[2]), **options
-        )
-    )
+    conv: nn.Conv2d | nn.Conv3d
+    around = kernel // 2
+    if len(stride) == 2:
+        y, x = stride
+        conv = nn.Conv2d(n_in, n_out, kernel, (y, x), around, bias=False)
+    else:
+        z, y, x = stride
+        conv = nn.Conv3d(n_in, n_out, kernel, (z, y, x), around, bias=False)
     return ConvNormAct(conv, nn.ReLU(inplace=True) if activate else nn.Identity())
 
 
@@ -54,7 +55,7 @@ class ResidualBlock(nn.Module):
     n_in, n_out : int
         Channels.
     stride : tuple of int
-        Of the first convolution and of the projection.
+        Of the first convolution; the projection skips as much.
 
     References
     ----------
@@ -67,12 +68,15 @@ class ResidualBlock(nn.Module):
         one = (1,) * len(stride)
         self.first = residual_conv(n_in, n_out, 3, stride)
         self.second = residual_conv(n_out, n_out, 3, one, activate=False)
-        self.shortcut = residual_conv(n_in, n_out, 1, stride, activate=False)
+        self.shortcut = residual_conv(n_in, n_out, 1, one, activate=False)
+        # Equal to a strided convolution of 1, which torch 2.13 computes wrongly on CPUs
+        # (it writes beyond its memory) for channels last and few channels.
+        self._kept: tuple[Any, ...] = (..., *(slice(None, None, s) for s in stride))
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return `n_out` channels, smaller by the stride."""
-        added = self.second(self.first(features)) + self.shortcut(features)
+        added = self.second(self.first(features)) + self.shortcut(features[self._kept])
         summed: Tensor = self.activation(added)
         return summed
 

@@ -10,6 +10,11 @@ from napari_mitoseg.models.residual import ResidualUShape, Stride, walk_residual
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.volume import Shape
 
+CITATION = (
+    "Guo, Seshathiri, Liu, Hsu (2023), Two-stage cascaded CNN model for 3D "
+    "mitochondria EM segmentation, doi:10.3390/electronics12040928",
+)
+
 
 class ResUNet2dConfig(Params):
     """Settings of `ResUNet2d`."""
@@ -35,11 +40,11 @@ class ResUNet3dConfig(Params):
         description="Channels at each level, finest first.",
     )
     z_halvings: int = param(
-        4,
+        2,
         ge=0,
         le=6,
         description="How often z is halved, at the coarse end; y and x are halved "
-        "between all levels. Fewer for thick slices.",
+        "between all levels. Fewer for thick slices, more for equal spacing.",
     )
     extra: int = param(
         0, ge=0, le=8, description="Channels that go in beside the image."
@@ -80,6 +85,11 @@ class ResUNet2d(Network):
     """
 
     Config = ResUNet2dConfig
+    citation = (
+        *CITATION,
+        "Xiao et al. (2018), Weighted Res-UNet for high-quality retina vessel "
+        "segmentation, doi:10.1109/ITME.2018.00080",
+    )
     dimensions = 2
     context = 0
 
@@ -119,8 +129,9 @@ class ResUNet3d(Network):
     The row "3D Res-UNet" of the cascade's Table 1, and its second stage [1]_, for
     cubes of 32×256×256 voxels (ZYX) of 5 nm.  Not the Res-UNet of `ResUNetR`: that one
     never halves z.  The text names its source [2]_, U-Nets on residual encoders, and
-    gives no sizes.  Chosen here: four halvings where its cubes would allow five, the
-    widths, nearest-neighbour upsampling, concatenated skips.
+    gives no sizes.  Chosen here: four halvings of y and x, two of z, which thick slices
+    bear too (its cubes would allow five of each); the widths, nearest-neighbour
+    upsampling, concatenated skips.
 
     References
     ----------
@@ -131,6 +142,11 @@ class ResUNet3d(Network):
     """
 
     Config = ResUNet3dConfig
+    citation = (
+        *CITATION,
+        "Solovyev, Kalinin, Gabruseva (2021), 3D convolutional neural networks for "
+        "stalled brain capillary detection, doi:10.48550/arXiv.2104.01687",
+    )
     dimensions = 3
     context = 0
 

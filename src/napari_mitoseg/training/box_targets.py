@@ -1,5 +1,7 @@
 """From labels to what the detector is asked for: centres, and distances to sides."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -41,7 +43,7 @@ def make_box_targets(labels: Tensor) -> tuple[Tensor, Tensor]:
     planes = labels.flatten(0, 1).cpu().numpy()
     drawn = np.stack([draw_targets(boxes_of_slice(p), p.shape) for p in planes])
     target = torch.from_numpy(drawn).to(labels.device)
-    target = target.unflatten(0, (count, depth)).transpose(1, 2)
+    target = target.view(count, depth, *target.shape[1:]).transpose(1, 2)
     centre = target[:, :1]
     is_labelled = (labels >= 0)[:, None].to(target.dtype)
     near = centre * (centre >= NEAR) * is_labelled
@@ -87,8 +89,8 @@ def _around(start: float, stop: float, size: int) -> tuple[int, int]:
     return max(int(start - missing), 0), min(int(np.ceil(stop + missing)), size)
 
 
-def _bump(position: NDArray[np.float64], start: float, stop: float) -> Targets:
+def _bump(position: NDArray[Any], start: float, stop: float) -> NDArray[Any]:
     """Return a Gaussian in the middle of an interval, not narrower than a cell."""
     spread = max((stop - start) / SPREADS, CELL)
-    share = (position - (start + stop) / 2) / spread
-    return np.exp(-0.5 * share**2).astype(np.float32)
+    bump: NDArray[Any] = np.exp(-0.5 * ((position - (start + stop) / 2) / spread) ** 2)
+    return bump

@@ -4,186 +4,43 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
-from math import ceil, log2
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.runner import Runner
 from napari_mitoseg.inference.tiling import Cut, Span, reflected
 from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.base import Network
-from napari_mitoseg.models.cascade import Cascade, CascadeConfig, Strategy
-from napari_mitoseg.models.residual_unet import ResUNet3dConfig
+from napari_mitoseg.models.cascade import Cascade, CascadeConfig
 from napari_mitoseg.models.zoo import ModelCard
-from napari_mitoseg.params import Params, param
-from napari_mitoseg.training.appearance import NO_APPEARANCE, AppearanceSettings
-from napari_mitoseg.training.cue_batches import CueBatches, CueNoise
+from napari_mitoseg.training.cascade_settings import (
+    BOTTOM_UP,
+    CASCADE,
+    DETECTOR,
+    CascadeSettings,
+    for_segmentation,
+)
+from napari_mitoseg.training.cue_batches import CueBatches
 from napari_mitoseg.training.detector import (
     check_foreground,
     for_detector,
     iter_maps,
 )
 from napari_mitoseg.training.fit import Draw, FitResult, fit, never
-from napari_mitoseg.training.geometry import NO_GEOMETRY
 from napari_mitoseg.training.patches import TrainingStack
 from napari_mitoseg.training.settings import FitSettings
-from napari_mitoseg.volume import Spacing
 
-DETECTOR, BOTTOM_UP, CASCADE = "detector", "bottom-up", "segmentation"
 ARCHITECTURES = {DETECTOR: "detector", BOTTOM_UP: "resunet3d", CASCADE: "cascade"}
 TOTAL = 1000
 TILE = (32, 256, 256)
 """Voxels of the tiles that a stack is predicted in while training."""
-
-
-def for_segmentation(settings: FitSettings) -> FitSettings:
-    """Turn settings that suit most networks into those of the second stage.
-
-    Parameters
-    ----------
-    settings : FitSettings
-        How long, on which patches and with which seed.
-
-    Returns
-    -------
-    FitSettings
-        Binary cross-entropy and the turns of the paper, a milder change of appearance
-        than the default.
-    """
-    return settings.model_copy(
-        update={
-            "loss": "bce",
-            "averaging": 0.99,
-            "geometry": NO_GEOMETRY,
-            "appearance": AppearanceSettings(stain=0.2, local=0.1, stripes=0),
-        }
-    )
-
-
-def paper_segmentation_settings() -> FitSettings:
-    """Return how the paper trains the second stage.
-
-    Returns
-    -------
-    FitSettings
-        Four cubes of 32×256×256 in a step, rate 0.01, 100 epochs; an epoch is the
-        18×9×7 cubes that cover 165×768×1024 voxels with the overlap of the paper.
-        Turned by quarters and transposed.
-
-    References
-    ----------
-    .. [1] Guo et al. (2023), doi:10.3390/electronics12040928, section 4.1.
-    """
-    return FitSettings(
-        steps=100 * ceil(18 * 9 * 7 / 4),
-        patch=(32, 256, 256),
-        batch=4,
-        optimizer="adam",
-        learning_rate=0.01,
-        weight_decay=0,
-        loss="bce",
-        averaging=0,
-        geometry=NO_GEOMETRY,
-        appearance=NO_APPEARANCE,
-    )
-
-
-class CascadeSettings(Params):
-    """How to train a cascade."""
-
-    limit: Literal["steps", "minutes"] = param(
-        "minutes",
-        description="What ends the training: the steps of each stage, or the time.",
-    )
-    minutes: float = param(
-        20.0, gt=0, description="Time for all stages, if it is the limit.", unit="min"
-    )
-    detector_share: float = param(
-        0.3, gt=0, lt=1, description="Share of the time that the detector gets."
-    )
-    detector: FitSettings = param(
-        for_detector(FitSettings()), description="How the detector is trained."
-    )
-    segmentation: FitSettings = param(
-        for_segmentation(FitSettings(patch=(8, 128, 128), batch=2)),
-        description="How the 3D networks are trained.",
-    )
-    noise: CueNoise = param(CueNoise(), description="Errors put into the cues.")
-
-    def stages(self, strategy: Strategy) -> dict[str, FitSettings]:
-        """Return how each network is trained.
-
-        Parameters
-        ----------
-        strategy : str
-            Multi-cue has a 3D network more.
-
-        Returns
-        -------
-        dict of FitSettings
-            By the name of the stage, in order; the time is shared out.
-        """
-        stages = {DETECTOR: self.detector}
-        if strategy == "multi-cue":
-            stages[BOTTOM_UP] = self.segmentation
-        stages[CASCADE] = self.segmentation
-        if self.limit == "steps":
-            return {
-                k: v.model_copy(update={"limit": "steps"}) for k, v in stages.items()
-            }
-        return {
-            name: one.model_copy(
-                update={
-                    "limit": "minutes",
-                    "minutes": self.share(name, len(stages)) * self.minutes,
-                }
-            )
-            for name, one in stages.items()
-        }
-
-    def share(self, name: str, n_stages: int) -> float:
-        """Return the share of the time that a stage out of two or three gets."""
-        rest = (1 - self.detector_share) / (n_stages - 1)
-        return self.detector_share if name == DETECTOR else rest
-
-
-def propose_config(
-    spacing: Spacing,
-    strategy: Strategy = "multi-slice-fusion",
-    widths: tuple[int, ...] = (16, 32, 64, 128, 256),
-) -> CascadeConfig:
-    """Propose a cascade for the spacing of a stack.
-
-    Parameters
-    ----------
-    spacing : tuple of float
-        nm, ZYX.
-    strategy : str
-        Of the paper.
-    widths : tuple of int
-        Of the 3D networks.
-
-    Returns
-    -------
-    CascadeConfig
-        z is halved where, at that level, slices are not thicker than pixels are wide.
-
-    Examples
-    --------
-    >>> [propose_config(s).segmentation.z_halvings for s in ((5, 5, 5), (50, 5, 5))]
-    [4, 1]
-    """
-    z, y, x = spacing
-    flat = max(round(log2(z / (y * x) ** 0.5)), 0)
-    halvings = max(len(widths) - 1 - flat, 0)
-    stage = ResUNet3dConfig(widths=widths, z_halvings=halvings)
-    return CascadeConfig(strategy=strategy, segmentation=stage)
 
 
 def train_cascade(
@@ -255,7 +112,7 @@ def train_cascade(
 
 
 def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
-    network: Cascade,
+    network: Network,
     stacks: Sequence[TrainingStack],
     settings: FitSettings,
     *,
@@ -271,13 +128,13 @@ def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
 
     Parameters
     ----------
-    network : Cascade
-        Starting weights of all stages.
+    network : Network
+        A cascade: starting weights of all stages.
     stacks : sequence of TrainingStack
         To learn from, at the spacing of the model.
     settings : FitSettings
-        Of the 3D networks, and the length of the whole training: the time is shared
-        out; steps are those of each stage.
+        Of the 3D networks, but for what `for_segmentation` decides; and the length of
+        the whole training: the time is shared out, steps are those of each stage.
     card : ModelCard
         Written beside the weights.
     folder : Path
@@ -305,14 +162,19 @@ def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
 
     Raises
     ------
+    InvalidParameterError
+        If the network is another one.
     MitoSegError
         As `train_cascade` does.
     """
+    if not isinstance(network, Cascade):
+        msg = f"A {type(network).__name__} is no cascade. Train it in the general way."
+        raise InvalidParameterError(msg)
     stages = CascadeSettings(
         limit=settings.limit,
         minutes=settings.minutes,
         detector=for_detector(settings),
-        segmentation=settings,
+        segmentation=for_segmentation(settings),
     )
     common: dict[str, Any] = {
         "validation": validation,
@@ -373,6 +235,8 @@ class _CascadeRun:
                 progress, done=round(TOTAL * done), total=TOTAL, message=message
             )
 
+        # The detector is not chosen by its mask, so there is nothing to validate.
+        unwatched = {"validation": ()} if name == DETECTOR else {}
         job = fit(
             network,
             self._stacks,
@@ -380,7 +244,7 @@ class _CascadeRun:
             card=self._card.model_copy(update={"architecture": ARCHITECTURES[name]}),
             folder=folder,
             draw=draw,
-            **self._common,
+            **self._common | unwatched,
         )
         return relayed(job, report)
 

@@ -104,9 +104,9 @@ class CueBatches:
         )
         cut = self._cut(stacks, settings, geometry.window(size), places)
         image, planes = deform(*cut, size, geometry, chance)
-        labels, *cues = planes.split(depth, dim=1)
-        seen = torch.stack(cues, dim=1) / FULL
-        seen = spoil_cues(seen, labels, self.noise, places)
+        together = planes.view(len(planes), -1, depth, size, size)
+        labels, cues = together[:, 0], together[:, 1:] / FULL
+        seen = spoil_cues(cues, labels, self.noise, places)
         masses = settings.appearance.precipitate
         image, labels = precipitate(image, labels, masses, chance)
         image = restyle(image, labels, settings.appearance, chance)

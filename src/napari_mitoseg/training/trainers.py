@@ -12,6 +12,9 @@ from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard
 from napari_mitoseg.registry import Registry
 from napari_mitoseg.training.blocks import draw_blocks, for_blocks
+from napari_mitoseg.training.cascade import fit_cascade
+from napari_mitoseg.training.cascade_settings import with_cross_entropy
+from napari_mitoseg.training.detector import for_detector
 from napari_mitoseg.training.fit import Draw, FitResult, draw_batch, fit
 from napari_mitoseg.training.patches import TrainingStack
 from napari_mitoseg.training.settings import FitSettings
@@ -68,6 +71,10 @@ trainers: Registry[Trainer] = Registry("trainer")
 """By architecture; one that is not here is trained in the general way."""
 
 trainers.register("patch-cnn")(Trainer(draw=draw_blocks, adapt=for_blocks))
+trainers.register("detector")(Trainer(adapt=for_detector))
+trainers.register("resunet2d")(Trainer(adapt=with_cross_entropy))
+trainers.register("resunet3d")(Trainer(adapt=with_cross_entropy))
+trainers.register("cascade")(Trainer(fit=fit_cascade))
 
 GENERAL = Trainer()
 
