@@ -22,8 +22,10 @@ from napari_mitoseg.models.architectures import Network, architectures
 from napari_mitoseg.models.zoo import EMBEDDED, ModelCard, read_card
 from napari_mitoseg.params import Params, unit_of
 from napari_mitoseg.steps import NamedStep
+from napari_mitoseg.training.appearance import AppearanceSettings
 from napari_mitoseg.training.augmentations import augmentations
 from napari_mitoseg.training.dense_settings import DenseSettings
+from napari_mitoseg.training.geometry import GeometrySettings
 
 FOLDER = Path(__file__).parent / "reference"
 SOURCE = "<!-- Written by docs/generate.py from the code; change it there. -->"
@@ -52,14 +54,7 @@ def pages() -> dict[str, str]:
             "How a network is applied; the `inference` part of a recipe.",
             [table(InferenceSettings)],
         ),
-        "augmentations.md": steps_page(
-            "Augmentations",
-            "How patches are varied while a network is trained. `train --augmentation` "
-            "chooses one of some chains of them; from Python any chain can be given, "
-            '`FitSettings(augmentations=[{"step": "rotation"}, ...])`. Without one, '
-            "`deformation` and `appearance` are made.",
-            dict(augmentations.items()),
-        ),
+        "augmentations.md": augmentations_page(),
         "training.md": page(
             "Training on dense labels",
             "What `napari-mitoseg train` and the Train widget can be told.",
@@ -67,6 +62,22 @@ def pages() -> dict[str, str]:
         ),
         "command-line.md": command_line_page(),
     }
+
+
+def augmentations_page() -> str:
+    """Describe every augmentation, and what the fused ones can be told."""
+    parts = [step_part(name, step) for name, step in augmentations.items()]
+    fused = {"deformation": GeometrySettings, "appearance": AppearanceSettings}
+    settings = [
+        f"## Settings of `{name}`\n\n{table(params)}" for name, params in fused.items()
+    ]
+    about = (
+        "How patches are varied while a network is trained. `train --augmentation` "
+        "chooses one of some chains of them; from Python any chain can be given, "
+        '`FitSettings(augmentations=[{"step": "rotation"}, ...])`. Without one, '
+        "`deformation` and `appearance` are made."
+    )
+    return page("Augmentations", about, [*parts, *settings])
 
 
 def page(title: str, about: str, parts: list[str]) -> str:
@@ -150,7 +161,9 @@ def table(params: type[Params]) -> str:
 def row(name: str, field: FieldInfo) -> str:
     """Write one setting as a row."""
     unit = unit_of(field)
-    default = shown(field.get_default(call_default_factory=True, validated_data={}))
+    value = field.get_default(call_default_factory=True, validated_data={})
+    is_explained = isinstance(value, GeometrySettings | AppearanceSettings)
+    default = "see below" if is_explained else shown(value)
     cells = (
         f"`{name}`",
         field.description or "",

@@ -2,7 +2,7 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [WIDGET]
 
-WIDGET is segment or annotate. The Annotate widget trains for a
+WIDGET is segment, annotate or train. The Annotate and the Train widget train for a
 minute. Look at each picture before it is committed: nothing cut off, nothing that must
 be scrolled to.
 """
@@ -24,6 +24,7 @@ from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_tasks import TrainingChoices
 from napari_mitoseg._napari.layers import show_scale_bar
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
+from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg.samples import synthetic_em
 
 WINDOW = (1280, 800)
@@ -32,6 +33,7 @@ HERE = Path(__file__).parent / "images"
 NAMES = {
     SegmentWidget: "Segment mitochondria",
     AnnotateWidget: "Annotate and train",
+    TrainWidget: "Train on labels",
 }
 TRAIN_MINUTES = 1.0
 
@@ -146,7 +148,35 @@ def shoot_annotate(folder: Path, shape: tuple[int, ...]) -> None:
     viewer.close()
 
 
-PICTURES = {"segment": shoot_segment, "annotate": shoot_annotate}
+def shoot_train(folder: Path, shape: tuple[int, ...]) -> None:
+    """Take the pictures of the Train widget: choose, train, look."""
+    viewer, widget, truth = open_widget(TrainWidget, "synthetic EM", shape)
+    image = widget.image.usable
+    viewer.add_labels(truth, name="truth", scale=image.scale, units=image.units)
+    wait(lambda: not widget.lister.is_busy)
+    minutes = {"minutes": TRAIN_MINUTES}
+    settings = widget.training.settings.model_copy(update=minutes)
+    widget.training.set_settings(settings)
+    shoot(viewer, "train-before", folder)
+    widget.start_training()
+    wait(lambda: widget.progress.bar.value() > 700 or not widget.is_busy)
+    shoot(viewer, "train-during", folder)
+    wait(lambda: not widget.is_busy)
+    shoot(viewer, "train-after", folder)
+    viewer.close()
+    viewer, widget, truth = open_widget(TrainWidget, LONG, (4, 256, 256))
+    image = widget.image.usable
+    viewer.add_labels(truth, name=LONG, scale=image.scale, units=image.units)
+    widget.pairs.add()
+    shoot(viewer, "train-long-names", folder)
+    viewer.close()
+
+
+PICTURES = {
+    "segment": shoot_segment,
+    "annotate": shoot_annotate,
+    "train": shoot_train,
+}
 
 
 def main() -> None:

@@ -63,7 +63,10 @@ def main(tokens: Sequence[str] | None = None) -> None:
         _say(f"napari-mitoseg: {' '.join(str(error).split())}")
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
-        _say("napari-mitoseg: interrupted; nothing was written.")
+        _say(
+            "napari-mitoseg: interrupted; no result was written. A training can be "
+            "continued with --resume."
+        )
         sys.exit(INTERRUPTED)
 
 
@@ -172,7 +175,7 @@ def train(  # noqa: PLR0913 - the options of the command
     start : str
         What training starts from: scratch, the name of a model, or its folder.
     minutes : float
-        Time for training.
+        Time for training, earlier parts of a resumed one counted in.
     steps : int
         Steps to make whatever time they take; 0 for as many as there is time for.
     validation : float
@@ -217,7 +220,8 @@ def train(  # noqa: PLR0913 - the options of the command
         }
     )
     pairs = [
-        _read_labelled(*pair, spacing) for pair in ((image, labels), *(more or ()))
+        _read_labelled(grey, truth, spacing)
+        for grey, truth in [(image, labels), *(more or [])]
     ]
     result = _run(train_dense(pairs, settings, folder=out, resume=resume))
     scores = "".join(f", IoU {s.value:.3f} on {s.data}" for s in result.scores)
@@ -369,7 +373,7 @@ def evaluate(
 
 @app.command
 def models() -> None:
-    """List the models with spacing, licence, scores and where the weights are."""
+    """List the models with spacing, scores, licence, citation and their weights."""
     from napari_mitoseg.models.zoo import find_model, list_models
 
     for card in list_models():
@@ -378,6 +382,8 @@ def models() -> None:
         for score in card.scores:
             _tell(f"  score     {score.measure} {score.value:.3f} on {score.data}")
         _tell(f"  licence   {card.licence}")
+        for cited in card.citation:
+            _tell(f"  cite      {cited}")
         _tell(f"  weights   {find_model(card.name)}")
 
 

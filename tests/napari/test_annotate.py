@@ -17,7 +17,7 @@ from napari.layers import Image, Labels
 from napari.utils.shortcuts import default_shortcuts
 
 from napari_mitoseg._napari import annotation_tasks
-from napari_mitoseg._napari.annotate import STOP, TRAIN, AnnotateWidget
+from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_layer import AnnotationLayer
 from napari_mitoseg._napari.paint_box import (
     BETWEEN,
@@ -33,6 +33,7 @@ from napari_mitoseg._napari.proposal_box import DOUBTFUL, LISTED
 from napari_mitoseg._napari.reader import image_data
 from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg._napari.training_layers import COARSE, FILTERED, FINAL, PREVIEW
+from napari_mitoseg._napari.training_panel import STOP, TRAIN
 from napari_mitoseg.annotation import journal as journals
 from napari_mitoseg.annotation.journal import find_journals, fingerprint, read_journal
 from napari_mitoseg.errors import AnnotationError, DeviceMemoryError

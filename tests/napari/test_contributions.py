@@ -15,6 +15,7 @@ from napari_mitoseg._napari import sample_data
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.reader import contrast_of, get_reader, read_layers
 from napari_mitoseg._napari.segment import SegmentWidget
+from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg._napari.writer import spacing_in, write_tiff, write_zarr
 from napari_mitoseg.errors import ReadError
 from napari_mitoseg.io import read_labels
@@ -37,7 +38,7 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         assert command.id.startswith("napari-mitoseg.")
 
 
-@pytest.mark.parametrize("widget", [SegmentWidget, AnnotateWidget])
+@pytest.mark.parametrize("widget", [SegmentWidget, AnnotateWidget, TrainWidget])
 def test_widgets_are_in_the_segment_menu(
     manifest: PluginManifest, widget: type[QWidget]
 ) -> None:

@@ -43,6 +43,14 @@ from napari_mitoseg.volume import Volume
 SPACING = (40.0, 8.0, 8.0)
 DEPTH, SIDE = 6, 48
 CPU = torch.device("cpu")
+CASCADE = {
+    "segmentation": {"architecture": "fast", "config": {"widths": [4, 6]}},
+    "refinement": {
+        "architecture": "fast",
+        "config": {"widths": [4, 6], "context": 1, "extra": 1},
+    },
+    "masks": "probability",
+}
 SETTINGS = DenseSettings(
     architecture="fast",
     config={"widths": [4, 6]},
@@ -100,6 +108,7 @@ def train(
         ("resunet-r", {"widths": [2, 4]}, (4, 32, 32)),
         ("fusion-fcn", {"width": 4, "window": 96}, (1, 32, 32)),
         ("patch-cnn", {"width": 4}, (1, 32, 32)),
+        ("spatial-continuity", CASCADE, (1, 32, 32)),
     ],
 )
 def test_any_network_is_trained_and_described(
@@ -118,8 +127,9 @@ def test_any_network_is_trained_and_described(
     assert (card.name, card.architecture, card.parent) == ("mine", architecture, "")
     assert card.data == ("discs (6×48×48), all slices, but slices 5–5",)
     assert card.spacing == SPACING
+    assert card.citation == architectures[architecture].citation
     assert card.patch == patch
-    assert [score.data for score in card.scores] == ["discs, slices kept back"]
+    assert [score.data for score in card.scores] == ["discs, slices 5–5"]
     assert card.scores == result.scores
     assert f"--model {architecture}" in card.command
     assert result.steps == 4
@@ -130,7 +140,9 @@ def test_any_network_is_trained_and_described(
 
 
 def test_it_learns(tmp_path: Path) -> None:
-    result = train(tmp_path, changed(steps=100, config={"widths": [8, 12]}))
+    result = train(
+        tmp_path, changed(steps=100, augmentation="none", config={"widths": [8, 12]})
+    )
     assert result.scores[0].value > 0.5
 
 
@@ -190,6 +202,17 @@ def test_training_ends_early_where_nothing_gets_better(
         "napari_mitoseg.training.dense_plan.validation_interval", lambda *_: 2
     )
     # Validated at steps 2, 4 and 6: the best, and two that are no better.
+    assert train(tmp_path, changed(steps=50, patience=2)).steps == 6
+
+
+def test_patience_begins_when_anything_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.0, 0.0, 0.0, 0.3, 0.2, 0.3, 0.9])
+    monkeypatch.setattr(fitting, "measure_iou", lambda *_: (next(scores),))
+    monkeypatch.setattr(
+        "napari_mitoseg.training.dense_plan.validation_interval", lambda *_: 1
+    )
     assert train(tmp_path, changed(steps=50, patience=2)).steps == 6
 
 
@@ -421,6 +444,43 @@ def test_labels_kept_back_are_not_trained_on() -> None:
     assert data.training[0].slices.tolist() == [0, 2, 4, 5]
     assert data.watched[0].slices.tolist() == [1, 3]
     assert [(r.start[0], r.stop[0]) for _, r in data.held_regions()] == [(1, 2), (3, 4)]
+
+
+def test_only_what_a_network_may_see_is_kept_to_validate_on() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (60, 16, 16)).astype(np.uint8)
+    labels = np.ones((60, 16, 16), np.uint8)
+    pair = LabelledVolume(Volume(image, SPACING), Volume(labels, SPACING))
+    settings = changed(validation_slices=(40, 42))
+    (watched,) = prepare_volumes([pair], settings, SPACING, 2).watched
+    assert len(watched.image) == 16 + 3 + 16
+    assert watched.slices.tolist() == [16, 18]
+
+
+def test_a_share_of_what_is_kept_back_is_its_middle() -> None:
+    data = prepare_volumes([PAIR], changed(validation=0.7), SPACING, 2)
+    ((_, region),) = data.held_regions(0.5)
+    assert (region.start, region.stop) == ((3, 0, 0), (5, SIDE, SIDE))
+    assert data.n_held == 4 * SIDE * SIDE
+    ((_, region),) = data.held_regions(0.01)
+    assert region.shape == (1, SIDE, SIDE)
+
+
+def test_iou_by_hand_counts_labelled_voxels_only() -> None:
+    """Truth two voxels, found two, one in common, one found where unlabelled."""
+    mask, truth = np.array([0, 1, 1, 1], bool), np.array([1, 1, 0, -1])
+    assert dense._iou(mask, truth) == 0.333
+    assert dense._iou(mask, np.full(4, -1)) == 1
+
+
+def test_scoring_takes_no_longer_than_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dense, "SCORING_SECONDS", 0.0)
+    monkeypatch.setattr(dense, "SCORING_SHARE", 0.1)
+    # Four steps of 2 × 32² voxels, each three times as long as predicting them,
+    # against four slices of 48².
+    card = train(tmp_path, changed(validation=0.7)).model.card
+    assert [score.data for score in card.scores] == ["discs, slices 3–3"]
 
 
 def test_networks_of_three_dimensions_are_validated_on_blocks(

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from threading import Event
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +11,12 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_mitoseg._napari import annotation_tasks, tasks
 from napari_mitoseg._napari.annotation_box import AnnotationBox
 from napari_mitoseg._napari.annotation_layer import AnnotationLayer
 from napari_mitoseg._napari.annotation_tasks import SPARSE, TrainingOrder, model_folder
-from napari_mitoseg._napari.curves import TrainingCurves
 from napari_mitoseg._napari.lifetime import at_end, follow
 from napari_mitoseg._napari.paint_box import (
     BETWEEN,
@@ -29,13 +26,12 @@ from napari_mitoseg._napari.paint_box import (
     NEXT_KEY,
     PaintBox,
 )
-from napari_mitoseg._napari.panel import RUN_STYLE
 from napari_mitoseg._napari.proposal_box import ProposalBox
 from napari_mitoseg._napari.section import line_up
-from napari_mitoseg._napari.stack_panel import StackPanel
 from napari_mitoseg._napari.strip import SliceStrip, StripLegend, StripState
-from napari_mitoseg._napari.train_box import SCRATCH, TrainBox
+from napari_mitoseg._napari.train_box import TrainBox
 from napari_mitoseg._napari.training_layers import TrainingLayers
+from napari_mitoseg._napari.training_panel import TrainingPanel
 from napari_mitoseg._napari.worker import JobRunner
 from napari_mitoseg.annotation.journal import JournalContent
 from napari_mitoseg.annotation.recorder import Recorder
@@ -43,14 +39,13 @@ from napari_mitoseg.errors import AnnotationError, WriteError
 from napari_mitoseg.jobs import Progress
 from napari_mitoseg.maps import cutoff
 from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.training.dense_settings import SCRATCH
 from napari_mitoseg.training.sparse_report import SparseProgress
 from napari_mitoseg.volume import Region
 
 if TYPE_CHECKING:
     from napari_mitoseg.training.sparse_report import SparseResult
 
-TRAIN, STOP = "Train", "Stop and keep the best"
-LONGEST_NAME = 24
 Begun = tuple[NDArray[np.uint8], Recorder]
 
 
@@ -65,7 +60,7 @@ class Watched:
         return self.z
 
 
-class AnnotateWidget(StackPanel):
+class AnnotateWidget(TrainingPanel):
     """Annotate an image layer slice by slice and train a model from it.
 
     Parameters
@@ -77,10 +72,7 @@ class AnnotateWidget(StackPanel):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self._models = tasks.ModelCache()
-        self._enough = Event()
         self._watched = Watched()
-        self._began = 0.0
-        self._is_training = False
         self._annotations: dict[Image, AnnotationLayer] = {}
         self.annotation: AnnotationLayer | None = None
         self.results: TrainingLayers | None = None
@@ -89,10 +81,7 @@ class AnnotateWidget(StackPanel):
         self.strip = SliceStrip()
         self.legend = StripLegend()
         self.paint = PaintBox()
-        self.training = TrainBox(Recipe().model)
-        self.curves = TrainingCurves()
-        self.train_button = QPushButton(TRAIN)
-        self.continue_check = QCheckBox("Continue the training that was interrupted")
+        self.training: TrainBox = TrainBox(Recipe().model)
         self.finder = JobRunner(self)
         self._fill()
         self._connect()
@@ -204,52 +193,35 @@ class AnnotateWidget(StackPanel):
         if self.training_problem or self.is_busy or not image or not annotation:
             return
         annotation.settle()
-        self._enough = Event()
         order = TrainingOrder(
             volume=self.image.volume(),
             labels=annotation.labels.copy(),
             choices=self.training.choices,
             start=self.training.start.name,
             folder=model_folder(self.training.name.text()),
-            resume=self._can_continue() and self.continue_check.isChecked(),
-            stop=self._enough.is_set,
+            resume=self.resumes,
+            stop=self.new_stop(),
             watch=self._watched,
         )
         self.results = self._layers_for(image, Region.whole(annotation.labels.shape))
-        self.curves.begin()
-        self._began = monotonic()
-        self._is_training = True
         done = partial(self._on_trained, annotation, frozenset(annotation.complete))
         self.say("Training. You can go on painting; it will count in the next one.")
-        self.run(done, annotation_tasks.train, order, stopped=self._on_training_stopped)
-
-    def stop_training(self) -> None:
-        """End the training with the best model so far."""
-        self._enough.set()
-        self._refresh()
-        self.say("Finishing with the best model so far.")
+        stopped = self._on_training_stopped
+        self.run_training(done, annotation_tasks.train, order, stopped)
 
     def on_busy(self, busy: bool) -> None:
         """Enable what may be used now: painting always."""
-        busy = busy or self.is_busy
-        self._is_training = self._is_training and busy
-        for box in (self.image, self.training, self.continue_check):
-            box.setEnabled(not busy)
+        super().on_busy(busy)
         self._refresh()
 
     def on_progress(self, progress: Progress) -> None:
         """Draw the curves and the prediction of the slice on screen."""
         if not isinstance(progress, SparseProgress):
             return
-        seconds = monotonic() - self._began
-        self.curves.add(seconds, progress.loss, progress.iou, progress.phase)
+        self.draw_curves(progress.loss, progress.iou, progress.phase)
         if progress.preview is not None and self.results is not None:
             self.results.show_preview(*progress.preview)
             self._raise_annotation()
-
-    def seconds_left(self, progress: Progress) -> float | None:
-        """Return what the training says about the time left."""
-        return getattr(progress, "seconds_left", None)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - named by Qt
         """Line the rows up, now that the theme has decided how wide text is."""
@@ -274,10 +246,6 @@ class AnnotateWidget(StackPanel):
         ):
             layout.addWidget(box)
         layout.addStretch(1)
-        self.train_button.setStyleSheet(RUN_STYLE)
-        self.footer.addWidget(self.continue_check)
-        self.footer.addWidget(self.train_button)
-        self.curves.hide()
         for button in self.paint.findChildren(QPushButton):
             # Keys must go on reaching the canvas after a click.
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -296,7 +264,6 @@ class AnnotateWidget(StackPanel):
         self.paint.going.connect(self.go_to_next)
         self.training.changed.connect(self._refresh)
         self.training.start.failed.connect(self.fail)
-        self.train_button.clicked.connect(self._on_train_button)
         self.finder.returned.connect(self._on_found)
         self.finder.failed.connect(self.fail)
         follow(self, self.viewer.dims.events.current_step, self._on_step)
@@ -426,12 +393,6 @@ class AnnotateWidget(StackPanel):
             done = partial(self._start_from, z)
             self.run(done, job, volume, z, name, choices.device, self._models)
 
-    def _on_train_button(self) -> None:
-        if self._is_training:
-            self.stop_training()
-        else:
-            self.start_training()
-
     def _layers_for(self, image: Image, region: Region) -> TrainingLayers:
         """Return the layers of an earlier training of this image, or new ones."""
         if self.results is not None and self.results.covers(image, region):
@@ -478,10 +439,6 @@ class AnnotateWidget(StackPanel):
     def _on_saved(self, path: Path) -> None:
         self.say(f"Saved {path}.")
 
-    def _can_continue(self) -> bool:
-        folder = model_folder(self.training.name.text())
-        return annotation_tasks.is_interrupted(folder)
-
     # ------------------------------------------------------------ what is shown
 
     def _refresh(self) -> None:
@@ -498,24 +455,7 @@ class AnnotateWidget(StackPanel):
         if annotation is not None:
             self._watched.z = annotation.current
             self.paint.show_complete(complete=annotation.current in annotation.complete)
-        problem = self.training_problem
-        self.hint("" if busy else problem)
-        self.continue_check.setVisible(begun and not busy and self._can_continue())
-        self.curves.setVisible(self._began > 0)
-        stopping = self._is_training and self._enough.is_set()
-        self.train_button.setEnabled(self._is_training or not (problem or busy))
-        self.train_button.setText(STOP if self._is_training else self._train_text())
-        if stopping:
-            self.train_button.setEnabled(False)
-            self.train_button.setText("Stopping")
-
-    def _train_text(self) -> str:
-        """Return what the button says: also that a model will be replaced."""
-        if not self.training.replaces:
-            return TRAIN
-        name = self.training.name.text()
-        short = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
-        return f"{TRAIN} (replaces {short!r})"
+        self.show_training()
 
     def _show_strip(self) -> None:
         annotation = self.annotation

@@ -75,6 +75,11 @@ class PatchCNN(Network):
     Config = PatchCNNConfig
     dimensions = 2
     divisor = (1, 1, 1)
+    citation = (
+        "Oztel, Yolcu, Ersoy, White, Bunyak (2017), Mitochondria segmentation in "
+        "electron microscopy volumes using deep convolutional neural network, "
+        "doi:10.1109/BIBM.2017.8217827",
+    )
 
     def __init__(self, config: PatchCNNConfig) -> None:
         super().__init__(config)

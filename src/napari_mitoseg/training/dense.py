@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.device import choose_device
@@ -34,7 +35,7 @@ from napari_mitoseg.training.dense_data import (
 )
 from napari_mitoseg.training.dense_plan import PACE, plan_fit
 from napari_mitoseg.training.dense_report import DenseProgress, DenseResult
-from napari_mitoseg.training.dense_settings import DenseSettings
+from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
 from napari_mitoseg.training.fit import FitProgress, FitResult, never
 from napari_mitoseg.training.precision import faster_precision
 from napari_mitoseg.training.provenance import describe_dense
@@ -42,7 +43,6 @@ from napari_mitoseg.training.schedule import Schedule
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.sparse_data import spacing_of
 from napari_mitoseg.training.sparse_plan import FAST_PIXEL
-from napari_mitoseg.training.sparse_settings import SCRATCH
 from napari_mitoseg.training.trainers import trainer_for
 from napari_mitoseg.training.work_folder import WorkFolder
 from napari_mitoseg.volume import Spacing
@@ -52,6 +52,10 @@ TRAINING, SCORING = "training", "scoring"
 PHASES = {TRAINING: "Training", SCORING: "Scoring the slices kept back"}
 MAY_CHANGE = {"device", "minutes", "steps", "patience"}
 """Settings that may be others when a training is resumed."""
+
+SCORING_SHARE, SCORING_SECONDS = 0.25, 60.0
+"""Time for scoring over that for training, and how much there always is; of slices that
+would take longer those in the middle are scored."""
 
 HOW = (
     "slices kept back from training, which chose the best weights by some of them; "
@@ -171,12 +175,10 @@ class _DenseRun:
         if self._device.type == "cpu" and network.dimensions == 2:
             precision = faster_precision(network, self._device)
             plan = plan.model_copy(update={"precision": precision})
-        n_held = sum(
-            float(np.prod(region.shape)) for _, region in self._data.held_regions()
-        )
-        self._schedule = Schedule(
-            {TRAINING: _guess(plan, seconds), SCORING: n_held * seconds}
-        )
+        scoring, training = self._data.n_held * seconds, _guess(plan, seconds)
+        allowed = max(SCORING_SHARE * training, SCORING_SECONDS)
+        self._scored = min(1.0, allowed / scoring) if scoring else 1.0
+        self._schedule = Schedule({TRAINING: training, SCORING: self._scored * scoring})
         self._fitted, self._trainer = plan, trainer
 
     def _fingerprint(self) -> dict[str, Any]:
@@ -206,27 +208,19 @@ class _DenseRun:
         return (yield from self._reported(job, TRAINING))
 
     def _score(self, model: TrainedModel) -> Job[tuple[Score, ...]]:
-        """Measure the IoU on all that was kept back, as users will predict it."""
+        """Measure the IoU on what was kept back, predicted as users will."""
         self._schedule.begin(SCORING)
         settings = InferenceSettings(device=self._settings.device)
-        found: dict[str, list[int]] = {}
-        for pair, region in self._data.held_regions():
+        scores = []
+        for pair, region in self._data.held_regions(self._scored):
             job = predict_maps(pair.image, model, settings, region)
             maps = yield from self._reported(job, SCORING)
             truth = np.asarray(pair.labels.read(region))
-            mask = (maps.semantic > cutoff(0.5)) & (truth >= 0)
-            counts = found.setdefault(pair.image.name, [0, 0])
-            counts[0] += int(np.count_nonzero(mask & (truth > 0)))
-            counts[1] += int(np.count_nonzero(mask | (truth > 0)))
-        return tuple(
-            Score(
-                data=f"{name}, slices kept back",
-                value=round(shared / either, 3) if either else 1.0,
-                seen="same stack",
-                how=HOW,
-            )
-            for name, (shared, either) in found.items()
-        )
+            value = _iou(maps.semantic > cutoff(0.5), truth)
+            slices = f"{region.start[0]}–{region.stop[0] - 1}"
+            data = f"{pair.image.name}, slices {slices}"
+            scores.append(Score(data=data, value=value, seen="same stack", how=HOW))
+        return tuple(scores)
 
     def _reported(self, job: Job[Any], part: str) -> Job[Any]:
         """Run a job as a part of the whole."""
@@ -307,6 +301,13 @@ def _working_spacing(
         return settings.spacing
     z, y, x = spacing_of(volumes[0].image)
     return z, max(y, FAST_PIXEL), max(x, FAST_PIXEL)
+
+
+def _iou(mask: NDArray[np.bool_], truth: NDArray[Any]) -> float:
+    """Return the IoU of a mask with labels, where there are any; 1 of nothing."""
+    found, there = mask & (truth >= 0), truth > 0
+    either = int(np.count_nonzero(found | there))
+    return round(int(np.count_nonzero(found & there)) / either, 3) if either else 1.0
 
 
 def _guess(plan: FitSettings, voxel_seconds: float) -> float:

@@ -34,6 +34,9 @@ EXACT = 2**24
 WATCHED_VOXELS = 2**21
 """How much is validated while training, of each volume; all of it is at the end."""
 
+MOST_CONTEXT = 16
+"""Neighbour slices that a network of two dimensions may see on each side."""
+
 WATCHED_CROP = (16, 192, 192)
 N_CROPS = 3
 
@@ -78,12 +81,35 @@ class DenseData:
     held: tuple[tuple[int, ...], ...]
     digest: str
 
-    def held_regions(self) -> Iterator[tuple[LabelledVolume, Region]]:
-        """Iterate over the parts that are kept back, as large as may be."""
+    @property
+    def n_held(self) -> int:
+        """Voxels that are kept back."""
+        return sum(
+            len(held) * math.prod(pair.image.shape[1:])
+            for pair, held in zip(self.volumes, self.held, strict=True)
+        )
+
+    def held_regions(
+        self, share: float = 1.0
+    ) -> Iterator[tuple[LabelledVolume, Region]]:
+        """Iterate over what is kept back, as few blocks of slices.
+
+        Parameters
+        ----------
+        share : float
+            How much of each block, from its middle; one slice at least.
+
+        Yields
+        ------
+        LabelledVolume, Region
+            The volume, and a part of it.
+        """
         for pair, held in zip(self.volumes, self.held, strict=True):
             _, height, width = pair.image.shape
             for first, last in runs(held):
-                yield pair, Region((first, 0, 0), (last + 1, height, width))
+                depth = max(1, int(share * (last + 1 - first)))
+                start = first + (last + 1 - first - depth) // 2
+                yield pair, Region((start, 0, 0), (start + depth, height, width))
 
 
 def check_volumes(volumes: Sequence[LabelledVolume], settings: DenseSettings) -> None:
@@ -372,12 +398,15 @@ def _watched(
 
 
 def _thinned(stack: TrainingStack, labels: Tensor, slices: Tensor) -> TrainingStack:
-    """Keep the labels of a few slices, spread evenly."""
+    """Keep the labels of a few slices, spread evenly, and what is around them."""
     count = max(1, WATCHED_VOXELS // labels[0].numel())
     kept = slices[:: max(1, math.ceil(len(slices) / count))]
     few = torch.full_like(labels, UNKNOWN)
     few[kept] = labels[kept]
-    return replace_labels(stack, few)
+    reach = math.ceil(MOST_CONTEXT * stack.z_step)
+    first, last = max(0, int(kept[0]) - reach), int(kept[-1]) + reach + 1
+    part = slice(first, last)
+    return TrainingStack(stack.image[part], few[part], stack.z_step, name=stack.name)
 
 
 def _cropped(stack: TrainingStack, labels: Tensor, place: list[int]) -> TrainingStack:

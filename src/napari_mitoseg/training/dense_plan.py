@@ -17,10 +17,13 @@ from napari_mitoseg.training.augmentations import (
     Rescale,
 )
 from napari_mitoseg.training.dense_data import DenseData
-from napari_mitoseg.training.dense_settings import AugmentationName, DenseSettings
+from napari_mitoseg.training.dense_settings import (
+    SCRATCH,
+    AugmentationName,
+    DenseSettings,
+)
 from napari_mitoseg.training.patches import TrainingStack
 from napari_mitoseg.training.settings import FitSettings
-from napari_mitoseg.training.sparse_settings import SCRATCH
 from napari_mitoseg.volume import Shape
 
 LIGHT = AugmentationChain(
@@ -28,7 +31,7 @@ LIGHT = AugmentationChain(
         Flip(),
         Rescale(smallest=0.9, largest=1.1),
         Elastic(probability=0.5),
-        Grayscale(probability=0.5, gamma=0.5),
+        Grayscale(probability=0.5, brightness=0.25, gamma=0.25),
     )
 )
 """For the stack that is labelled: what its other slices may look like."""

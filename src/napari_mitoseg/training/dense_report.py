@@ -40,7 +40,7 @@ class DenseResult:
     folder : Path
         Where they are.
     scores : tuple of Score
-        IoU on all validation slices of each volume; empty where there are none.
+        IoU on each block of validation slices; empty where there are none.
     steps : int
         Steps made, earlier parts of a resumed run counted in.
     seconds : float

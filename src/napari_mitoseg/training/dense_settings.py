@@ -1,11 +1,12 @@
-"""Settings of training from dense labels."""
+"""Settings of training from dense labels; nothing here imports torch."""
 
 from typing import Any, Literal
 
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.params import Params, param
-from napari_mitoseg.training.sparse_settings import SCRATCH
 from napari_mitoseg.volume import Shape, Spacing
+
+SCRATCH = "scratch"
 
 AugmentationName = Literal["light", "strong", "challenge", "none"]
 LabelKind = Literal["auto", "semantic", "instances"]
@@ -77,12 +78,22 @@ class DenseSettings(Params):
         advanced=True,
     )
     patch: Shape | None = param(
-        None, description="Patch, ZYX voxels; chosen by network and device if absent."
+        None,
+        description="Patch, ZYX voxels; chosen by network and device if absent.",
+        advanced=True,
     )
     batch: int = param(
-        0, ge=0, le=512, description="Patches in a step; 0: by network and device."
+        0,
+        ge=0,
+        le=512,
+        description="Patches in a step; 0: by network and device.",
+        advanced=True,
     )
     seed: int = param(
         0, ge=0, lt=2**31, description="Seed of all chance.", advanced=True
     )
-    device: DeviceName = param("auto", description="Where to train.")
+    device: DeviceName = param(
+        "auto",
+        description="Where to train; auto takes cuda, then mps, then cpu.",
+        advanced=True,
+    )

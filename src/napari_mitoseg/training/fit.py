@@ -354,8 +354,9 @@ class _Run:
             save_model(self.average, self.card, self.folder)
 
     def _count_worse(self, score: float) -> None:
-        """Count the validations since the best one."""
-        self.n_worse = 0 if score > self.highest else self.n_worse + 1
+        """Count the validations since the best one, once anything is found."""
+        is_better = score > self.highest or self.highest <= 0
+        self.n_worse = 0 if is_better else self.n_worse + 1
         self.highest = max(score, self.highest)
 
     def save_checkpoint(self) -> None:

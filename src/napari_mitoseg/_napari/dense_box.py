@@ -1,0 +1,80 @@
+"""How to train on dense labels: network, start, time, what is kept back."""
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from napari_mitoseg._napari.form import ignore_wheel, shrink
+from napari_mitoseg._napari.section import row_label
+from napari_mitoseg._napari.train_box import NewModelBox
+from napari_mitoseg._napari.train_tasks import NetworkChoice
+from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
+
+OTHERWISE_CHOSEN = ("architecture", "start")
+DEFAULT_NETWORK = "fast"
+TIP = "The network to train; the model to start from brings its own"
+
+
+class DenseBox(NewModelBox):
+    """Settings of a training on dense labels."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(SCRATCH, DenseSettings(), parent)
+        for name in OTHERWISE_CHOSEN:
+            self.form.show_row(name, shown=False)
+        self.network = QComboBox()
+        shrink(self.network)
+        ignore_wheel(self.network)
+        self.network.addItem(DEFAULT_NETWORK)
+        self.network.setToolTip(TIP)
+        self.rows.addWidget(row_label("Network", TIP), 1, 0)
+        self.rows.addWidget(self.network, 1, 1)
+        self.network.currentIndexChanged.connect(self._on_changed)
+        self._on_changed()
+
+    @property
+    def settings(self) -> DenseSettings:
+        """The settings as they are now."""
+        value = self.form.value
+        if not isinstance(value, DenseSettings):
+            raise TypeError(value)
+        start = self.start.name or SCRATCH
+        network = self.network.currentText() if start == SCRATCH else ""
+        return value.model_copy(update={"start": start, "architecture": network})
+
+    def set_settings(self, settings: DenseSettings) -> None:
+        """Show other settings.
+
+        Parameters
+        ----------
+        settings : DenseSettings
+            Network and start are chosen if they are there.
+        """
+        self.form.set_value(settings)
+        self.start.set_name(settings.start)
+        self.network.setCurrentText(settings.architecture or DEFAULT_NETWORK)
+        self._on_changed()
+
+    def offer_networks(self, networks: Sequence[NetworkChoice]) -> None:
+        """Offer the networks there are, keeping the choice.
+
+        Parameters
+        ----------
+        networks : sequence of NetworkChoice
+            In order.
+        """
+        chosen = self.network.currentText()
+        self.network.blockSignals(True)
+        self.network.clear()
+        for number, one in enumerate(networks):
+            self.network.addItem(one.name)
+            about = f"{one.about} ({one.dimensions}D)"
+            role = Qt.ItemDataRole.ToolTipRole
+            self.network.setItemData(number, about, role)
+        self.network.setCurrentText(chosen)
+        self.network.blockSignals(False)
+
+    def _on_changed(self) -> None:
+        self.network.setEnabled(self.start.name in {"", SCRATCH})
+        super()._on_changed()
