@@ -331,7 +331,7 @@ def test_evaluate_refuses_other_shapes(run: Command, tmp_path: Path) -> None:
 def test_models_lists_spacing_licence_scores_and_place(run: Command) -> None:
     status, said, _ = run("models")
     assert status == 0
-    for word in ("fast", "spacing", "licence", "weights", "nm", "IoU"):
+    for word in ("fast", "spacing", "licence", "cite", "weights", "nm", "IoU"):
         assert word in said
 
 

@@ -388,7 +388,7 @@ def evaluate(
 
 @app.command
 def models() -> None:
-    """List the models with spacing, licence, scores and where the weights are."""
+    """List the models with spacing, scores, licence, citation and their weights."""
     from napari_mitoseg.models.zoo import find_model, list_models
 
     for card in list_models():
@@ -397,6 +397,8 @@ def models() -> None:
         for score in card.scores:
             _tell(f"  score     {score.measure} {score.value:.3f} on {score.data}")
         _tell(f"  licence   {card.licence}")
+        for cited in card.citation:
+            _tell(f"  cite      {cited}")
         _tell(f"  weights   {find_model(card.name)}")
 
 

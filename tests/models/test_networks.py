@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from napari_mitoseg.models.architectures import Fast, ResUNetH, ResUNetR, UNet2d
+from napari_mitoseg.models.architectures import (
+    Fast,
+    ResUNetH,
+    ResUNetR,
+    UNet2d,
+    architectures,
+)
 from napari_mitoseg.models.blocks import AnisotropicBlock
 
 WIDTHS = (28, 36, 48, 64, 80)
@@ -130,3 +136,18 @@ def count_multiplications(kind: type[Fast] | type[UNet2d]) -> int:
             layer.register_forward_hook(count)
     network(torch.empty(1, network.in_channels, 768, 1024, device="meta"))
     return total
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unet2d",
+        "resunet-r",
+        "resunet-h",
+        "spatial-continuity",
+        "fusion-fcn",
+        "patch-cnn",
+    ],
+)
+def test_published_networks_say_what_to_cite(name: str) -> None:
+    assert architectures[name].citation

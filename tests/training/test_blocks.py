@@ -136,6 +136,15 @@ def test_a_single_mitochondrion_off_the_grid_is_found() -> None:
         assert target.sum() >= 31
 
 
+def test_the_only_labelled_pixel_is_found() -> None:
+    labels = torch.full((DEPTH, HEIGHT, WIDTH), -1, dtype=torch.int32)
+    labels[1, 70, 90] = 0
+    image, target, known = draw(TrainingStack(numbered(), labels))
+    assert {tuple(p) for p in places(image[:, 1, 16, 16]).tolist()} == {(1, 70, 90)}
+    assert known.all()
+    assert not target.any()
+
+
 @pytest.mark.parametrize("value", [0, 1])
 def test_a_stack_of_one_class_gives_that_class(value: int) -> None:
     labels = torch.full((1, 20, 40), value, dtype=torch.int32)

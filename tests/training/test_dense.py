@@ -126,6 +126,7 @@ def test_any_network_is_trained_and_described(
     assert (card.name, card.architecture, card.parent) == ("mine", architecture, "")
     assert card.data == ("discs (6×48×48), all slices, but slices 5–5",)
     assert card.spacing == SPACING
+    assert card.citation == architectures[architecture].citation
     assert card.patch == patch
     assert [score.data for score in card.scores] == ["discs, slices 5–5"]
     assert card.scores == result.scores

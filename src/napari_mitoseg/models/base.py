@@ -33,6 +33,8 @@ class Network(nn.Module):
         Declares the settings of the architecture; all have defaults.
     dimensions : int
         2 or 3.
+    citation : tuple of str
+        What to cite for the architecture; goes into the cards of models trained here.
     outputs : tuple of str
         What the output maps are, in order.
     context : int
@@ -48,6 +50,7 @@ class Network(nn.Module):
 
     Config: ClassVar[type[Params]]
     dimensions: ClassVar[int]
+    citation: ClassVar[tuple[str, ...]] = ()
     outputs: tuple[str, ...]
     context: int
     extra: int = 0

@@ -143,6 +143,12 @@ class FusionFCN(Network):
     Config = FusionFCNConfig
     dimensions = 2
     divisor = (1, STRIDE * STEP, STRIDE * STEP)
+    citation = (
+        "Fusion fully convolution network for mitochondria segmentation in ATUM-SEM "
+        "stacks (method)",
+        "Zhao, Shi, Qi, Wang, Jia (2017), Pyramid scene parsing network, "
+        "doi:10.1109/CVPR.2017.660",
+    )
 
     def __init__(self, config: FusionFCNConfig) -> None:
         super().__init__(config)

@@ -75,6 +75,11 @@ class PatchCNN(Network):
     Config = PatchCNNConfig
     dimensions = 2
     divisor = (1, 1, 1)
+    citation = (
+        "Oztel, Yolcu, Ersoy, White, Bunyak (2017), Mitochondria segmentation in "
+        "electron microscopy volumes using deep convolutional neural network, "
+        "doi:10.1109/BIBM.2017.8217827",
+    )
 
     def __init__(self, config: PatchCNNConfig) -> None:
         super().__init__(config)
@@ -134,17 +139,37 @@ class PatchCNN(Network):
         return Reach(reach.first - CENTRE, reach.last + BLOCK - 1 - CENTRE)
 
 
-def _surrounded(image: Tensor) -> Tensor:
-    """Continue an image of any size by reflection, so that every pixel has a block."""
-    rows, columns = (
-        _reflected(size, image.device) for size in (image.shape[-2], image.shape[-1])
-    )
-    return image[..., rows, :][..., columns]
+def fold(positions: Tensor, size: int) -> Tensor:
+    """Bring positions beyond the ends of an axis back into it by reflection.
 
+    Parameters
+    ----------
+    positions : Tensor of int
+        Of any shape.
+    size : int
+        Length of the axis; its end voxels are not repeated.
 
-def _reflected(size: int, device: torch.device) -> Tensor:
-    """Return the positions along an axis and, folded back, those beyond its ends."""
+    Returns
+    -------
+    Tensor of int
+        0 to ``size - 1``.
+
+    Examples
+    --------
+    >>> fold(torch.arange(-2, 6), 4).tolist()
+    [2, 1, 0, 1, 2, 3, 2, 1]
+    """
     period = max(1, 2 * size - 2)
-    positions = torch.arange(-CENTRE, size + BLOCK - 1 - CENTRE, device=device)
     folded = positions.remainder(period)
     return torch.minimum(folded, period - folded)
+
+
+def _surrounded(image: Tensor) -> Tensor:
+    """Continue an image of any size by reflection, so that every pixel has a block."""
+    height, width = image.shape[-2:]
+    around = torch.arange(-CENTRE, max(height, width) + BLOCK - 1 - CENTRE)
+    rows, columns = (
+        fold(around[: size + BLOCK - 1], size).to(image.device)
+        for size in (height, width)
+    )
+    return image[..., rows, :][..., columns]

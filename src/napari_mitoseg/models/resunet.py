@@ -77,6 +77,10 @@ class _ResUNet(Network):
     dimensions = 3
     outputs = OUTPUTS
     context = 0
+    citation = (
+        "Li et al. (2021), Advanced deep networks for 3D mitochondria instance "
+        "segmentation, doi:10.48550/arXiv.2104.07961",
+    )
     maps_per_decoder: ClassVar[tuple[int, ...]]
 
     def __init__(self, config: ResUNetConfig) -> None:

@@ -98,6 +98,10 @@ class SpatialContinuity(Network):
     Config = SpatialContinuityConfig
     config: SpatialContinuityConfig
     dimensions = 2
+    citation = (
+        "Semi-supervised segmentation of mitochondria from electron microscopy images "
+        "using spatial continuity (method)",
+    )
 
     def __init__(self, config: SpatialContinuityConfig) -> None:
         super().__init__(config)

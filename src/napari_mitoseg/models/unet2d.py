@@ -46,6 +46,9 @@ class UNet2d(Network):
 
     Config = UNet2dConfig
     dimensions = 2
+    citation = (
+        "Ronneberger, Fischer, Brox (2015), U-Net, doi:10.1007/978-3-319-24574-4_28",
+    )
 
     def __init__(self, config: UNet2dConfig) -> None:
         super().__init__(config)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from napari_mitoseg.models.base import Network
-from napari_mitoseg.models.patch_cnn import BLOCK, CENTRE
+from napari_mitoseg.models.patch_cnn import BLOCK, CENTRE, fold
 from napari_mitoseg.training.patches import TrainingStack, Window, step_chance
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.targets import make_targets
@@ -152,6 +152,8 @@ def _centres(
     )
     if not len(mitochondria):
         mitochondria = stack.foreground
+    if not len(mitochondria) and not len(background):
+        background = (stack.labels == 0).nonzero().cpu()
     n = int(count * foreground + torch.rand((), generator=generator).item())
     n = n if len(background) else count
     n = n if len(mitochondria) else 0
@@ -189,19 +191,12 @@ def _cut(
     context = range(-window.context, window.context + 1)
     steps = [round(k * stack.z_step) for k in context]
     seen = (z + torch.tensor(steps, device=centres.device)).clamp(0, depth - 1)
-    rows, columns = _reflected(y, height), _reflected(x, width)
+    rows, columns = fold(y, height), fold(x, width)
     image, labels = (
         data[zs[:, :, None, None], rows[:, None, :, None], columns[:, None, None, :]]
         for data, zs in ((stack.image, seen), (stack.labels, z))
     )
     return image, labels.float()
-
-
-def _reflected(positions: Tensor, size: int) -> Tensor:
-    """Fold positions beyond the ends of an axis back into it."""
-    period = max(1, 2 * size - 2)
-    folded = positions.remainder(period)
-    return torch.minimum(folded, period - folded)
 
 
 def _turned(windows: Tensor, turns: Tensor, size: int) -> Tensor:

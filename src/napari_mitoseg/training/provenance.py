@@ -5,17 +5,14 @@ import shlex
 from typing import Literal, NamedTuple
 
 from napari_mitoseg.annotation.encoding import Annotation
-from napari_mitoseg.models.spatial_continuity import Stage
+from napari_mitoseg.models.architectures import architectures
+from napari_mitoseg.models.spatial_continuity import SpatialContinuity, Stage
 from napari_mitoseg.models.zoo import ModelCard, Score
 from napari_mitoseg.training.dense_data import DenseData, runs
 from napari_mitoseg.training.dense_settings import DenseSettings
 from napari_mitoseg.training.sparse_settings import SparseSettings
 from napari_mitoseg.volume import Spacing, Volume
 
-CITATION = (
-    "Semi-supervised segmentation of mitochondria from electron microscopy images "
-    "using spatial continuity (method)",
-)
 HELD_OUT = (
     "held out of the first part of the training, which went on with it afterwards; "
     "semantic map > 0.5, no augmentation"
@@ -81,7 +78,7 @@ def describe_training(
             *(parent.data if parent else ()),
         ),
         licence=licence,
-        citation=(*CITATION, *(parent.citation if parent else ())),
+        citation=(*SpatialContinuity.citation, *(parent.citation if parent else ())),
         scores=_scores(volume, held_out),
         parent=parent.name if parent else "",
     )
@@ -156,6 +153,7 @@ def describe_dense(
         With data, slices, seed, command, parent and terms.
     """
     names = ", ".join(pair.image.name for pair in data.volumes)
+    own = architectures[stage.architecture].citation
     return ModelCard(
         name=name,
         architecture=stage.architecture,
@@ -165,7 +163,7 @@ def describe_dense(
         f"seed {settings.seed}.",
         data=(*_learned_from(data), *(parent.data if parent else ())),
         licence=parent.licence if parent else "That of the labels and the images.",
-        citation=parent.citation if parent else (),
+        citation=parent.citation if parent else own,
         scores=scores,
         parent=parent.name if parent else "",
         command=dense_command(settings, len(data.volumes)),
