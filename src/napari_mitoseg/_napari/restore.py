@@ -3,7 +3,6 @@
 from functools import partial
 from pathlib import Path
 from threading import Event
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
@@ -21,7 +20,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mitoseg._napari import restore_tasks, tasks
-from napari_mitoseg._napari.curves import TrainingCurves
 from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.layers import displayed_slice, placement
 from napari_mitoseg._napari.marks import Marks, whole_slice
@@ -33,7 +31,6 @@ from napari_mitoseg._napari.section import heading, line_up, row_label
 from napari_mitoseg._napari.stack_panel import StackPanel
 from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.noisy_slices import DetectorSettings, NoisySlice
-from napari_mitoseg.jobs import Progress
 from napari_mitoseg.models.interpolation_file import read_interpolation_card
 from napari_mitoseg.preprocessing import Pipeline, Restore
 from napari_mitoseg.recipe import Recipe
@@ -60,7 +57,6 @@ class RestoreWidget(StackPanel):
         super().__init__(napari_viewer, parent)
         self._enough = Event()
         self._is_training = False
-        self._began = 0.0
         self._suggested = ""
         self.marks = Marks(napari_viewer, self)
         self.name = QLineEdit()
@@ -68,7 +64,6 @@ class RestoreWidget(StackPanel):
         shrink(self.name)
         self.training = ParamsForm(InterpolationSettings())
         self.trained = _about_label()
-        self.curves = TrainingCurves()
         self.train_button = QPushButton(TRAIN)
         self.detector = ParamsForm(DetectorSettings())
         self.find_button = QPushButton("Find noisy slices")
@@ -139,8 +134,6 @@ class RestoreWidget(StackPanel):
             skipped=self.step.slices,
             stop=self._enough.is_set,
         )
-        self.curves.begin()
-        self._began = monotonic()
         self._is_training = True
         self.say("Training on the stack itself; no labels are needed.")
         self.run(self._on_trained, restore_tasks.train, order)
@@ -187,12 +180,6 @@ class RestoreWidget(StackPanel):
             box.setEnabled(not busy)
         self._refresh()
 
-    def on_progress(self, progress: Progress) -> None:
-        """Draw the curve of a training."""
-        loss = getattr(progress, "loss", None)
-        if loss is not None:
-            self.curves.add(monotonic() - self._began, loss, None)
-
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - named by Qt
         """Line the rows up, now that the theme has decided how wide text is."""
         super().showEvent(event)
@@ -211,7 +198,7 @@ class RestoreWidget(StackPanel):
         layout.addWidget(self.image)
         layout.addWidget(heading("1  Learn from the stack itself"))
         layout.addLayout(row)
-        learning = (self.training, self.train_button, self.trained, self.curves)
+        learning = (self.training, self.train_button, self.trained)
         for widget in learning:
             layout.addWidget(widget)
         layout.addWidget(heading("2  Find what is noisy"))
@@ -232,7 +219,6 @@ class RestoreWidget(StackPanel):
             "A recipe that restores these marks, then segments"
         )
         self.footer.addLayout(last)
-        self.curves.hide()
         self.table.hide()
 
     def _connect(self) -> None:
@@ -255,6 +241,7 @@ class RestoreWidget(StackPanel):
         if layer is not None and self.name.text() == self._suggested:
             self._suggested = network_folder(layer.name).name[:LONGEST_NAME]
             self.name.setText(self._suggested)
+            self.name.setCursorPosition(0)
         self.table.show_found([])
         self._refresh()
 
@@ -336,7 +323,6 @@ class RestoreWidget(StackPanel):
         ready = not (problem or busy)
         self.trained.setText(_about_network(card))
         self.marked.setText(_about_marks(step))
-        self.curves.setVisible(self._began > 0)
         self.table.setVisible(bool(self.table.found))
         self.find_button.setEnabled(ready and card is not None)
         self.mark_found.setEnabled(ready and bool(self.table.found))
