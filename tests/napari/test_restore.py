@@ -279,6 +279,10 @@ def test_restored_image_is_a_new_layer(
     assert step.slices == (3,)
     assert viewer.layers[-1] is trained.marks.layer_of(image)
     assert trained.image.layer is image
+    trained.image.choose(layer)  # to look again, with the same network
+    assert trained.name.text() == "stack"
+    assert trained.find_button.isEnabled()
+    assert marks_of(trained) == ((), ())
 
 
 def test_recipe_holds_the_marks(

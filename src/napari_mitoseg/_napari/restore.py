@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 TRAIN, STOP = "Train on this stack", "Stop and keep"
 LONGEST_NAME = 40
+RESTORED = "restore"
+"""Key in the metadata of a restored layer, of the step that made it."""
 
 
 class RestoreWidget(StackPanel):
@@ -239,7 +241,7 @@ class RestoreWidget(StackPanel):
     def _on_image(self) -> None:
         layer = self.image.usable
         if layer is not None and self.name.text() == self._suggested:
-            self._suggested = network_folder(layer.name).name[:LONGEST_NAME]
+            self._suggested = _network_of(layer)
             self.name.setText(self._suggested)
             self.name.setCursorPosition(0)
         self.table.show_found([])
@@ -289,7 +291,7 @@ class RestoreWidget(StackPanel):
             array,
             multiscale=False,
             colormap="gray",
-            metadata={"restore": step.model_dump(mode="json")},
+            metadata={RESTORED: step.model_dump(mode="json")},
             **limits,
             **placement(image, whole),
         )
@@ -335,6 +337,13 @@ class RestoreWidget(StackPanel):
         self.train_button.setText(STOP if self._is_training else TRAIN)
         self.train_button.setEnabled((self._is_training and not stopping) or ready)
         self.hint("" if busy else self.restore_problem)
+
+
+def _network_of(layer: Image) -> str:
+    """Return the name of the network of an image; a restored one has its original's."""
+    step = layer.metadata.get(RESTORED)
+    known = Path(step["model"]).name if isinstance(step, dict) else ""
+    return known or network_folder(layer.name).name[:LONGEST_NAME]
 
 
 def _about_label() -> QLabel:
