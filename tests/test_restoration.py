@@ -53,6 +53,7 @@ def test_every_step_of_the_preprocessing_runs_in_order(
 ) -> None:
     step = Restore(model=str(interpolation_network), slices=(3,))
     steps = Pipeline.parse([step.model_dump(), {"step": "invert"}])
+    assert with_networks(steps, "cpu") == with_networks(steps, "cpu") != steps
     found = with_networks(steps, "cpu")(stack).read()
     # Restoring gives floating-point numbers, of which the inverse is the negative.
     np.testing.assert_array_equal(found[2], -stack.read()[2].astype(np.float32))

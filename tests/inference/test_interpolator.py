@@ -7,6 +7,10 @@ import torch
 from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.interpolation import Interpolator, load_interpolator
 from napari_mitoseg.models.interpolation import InterpolationNetwork
+from napari_mitoseg.models.interpolation_file import (
+    InterpolationCard,
+    save_interpolation,
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +57,16 @@ def test_a_constant_pair_stays_constant(network):
 def test_missing_network_is_said(tmp_path):
     with pytest.raises(WeightsError, match="Train an interpolation network"):
         load_interpolator(tmp_path / "nothing")
+
+
+def test_the_same_weights_are_loaded_once_and_others_anew(tmp_path, network):
+    card = InterpolationCard(data="stack")
+    save_interpolation(network, card, tmp_path)
+    first = load_interpolator(tmp_path, "cpu")
+    assert load_interpolator(tmp_path, "cpu") is first
+    torch.manual_seed(1)
+    other = InterpolationNetwork.from_config({"reach": 1, "widths": [3]})
+    save_interpolation(other, card, tmp_path)
+    again = load_interpolator(tmp_path, "cpu")
+    assert again is not first
+    assert again.network.config == other.config

@@ -104,6 +104,8 @@ def test_a_higher_threshold_proposes_less(stack):
 def test_too_few_slices_are_refused(stack):
     with pytest.raises(ShapeError, match=r"has 4 slices, of which 2.*at least 3"):
         find(stack[:4])
+    with pytest.raises(ShapeError, match=r"has 14 slices, of which 0"):
+        find(np.full_like(stack, 7))
 
 
 def test_robust_scores_by_hand():

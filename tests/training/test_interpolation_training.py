@@ -8,12 +8,13 @@ import torch
 
 from napari_mitoseg.errors import ShapeError, WeightsError
 from napari_mitoseg.inference.interpolation import Interpolator
+from napari_mitoseg.io import read_volume
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.interpolation import InterpolationConfig
 from napari_mitoseg.models.interpolation_file import load_interpolation
 from napari_mitoseg.training.interpolation import train_interpolation, turned
 from napari_mitoseg.training.interpolation_settings import InterpolationSettings
-from napari_mitoseg.volume import Volume
+from napari_mitoseg.volume import Region, Volume
 
 CONFIG = InterpolationConfig(reach=2, widths=(8,))
 SETTINGS = InterpolationSettings(
@@ -142,3 +143,18 @@ def test_turning_keeps_the_middle_and_shows_every_side():
     assert all(
         sorted(turned(patch, chance)[1].ravel()) == [4, 5, 6, 7] for _ in range(20)
     )
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sbem_brain", "sstem_vnc"])
+def test_held_out_slices_are_given_better_than_by_the_mean(tmp_path, data_folder, name):
+    region = Region((0, 300, 300), (14, 684, 684))
+    volume = read_volume(data_folder / name / "image.tif").crop(region)
+    settings = InterpolationSettings(limit="steps", steps=60, batch=2, device="cpu")
+    seen = volume.crop(Region((0, 0, 0), (10, 384, 384)))
+    model = drain(train_interpolation(seen, settings, folder=tmp_path))
+    below, truth, above = volume.read(Region((11, 0, 0), (14, 384, 384)))
+    middle = Interpolator(model.network)(below, above)
+    of_mean = (below.astype(float) + above) / 2
+    assert error(middle, truth) < 0.97 * error(of_mean, truth)

@@ -16,7 +16,7 @@ from napari_mitoseg.preprocessing import Restore
 from napari_mitoseg.volume import PlaneBox, Region
 
 NAME = "to restore"
-EDGE, FACE = "#ff5c8a", "#ff5c8a33"
+EDGE, FACE = "#ff5c8a", "#ff5c8a1a"
 SliceBox = tuple[int, int, int, int, int]
 
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QTableWidgetItem as Item
 from napari_mitoseg.inference.noisy_slices import MOST, NoisySlice
 
 HEADERS = ("Slice", "Score", "What seems to be wrong")
-N_SHOWN = 6
+N_SHOWN = 4
 """Rows that are seen without scrolling."""
 
 

@@ -3,7 +3,6 @@
 from functools import partial
 from pathlib import Path
 from threading import Event
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
@@ -21,7 +20,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mitoseg._napari import restore_tasks, tasks
-from napari_mitoseg._napari.curves import TrainingCurves
 from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.layers import displayed_slice, placement
 from napari_mitoseg._napari.marks import Marks, whole_slice
@@ -33,7 +31,6 @@ from napari_mitoseg._napari.section import heading, line_up, row_label
 from napari_mitoseg._napari.stack_panel import StackPanel
 from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.noisy_slices import DetectorSettings, NoisySlice
-from napari_mitoseg.jobs import Progress
 from napari_mitoseg.models.interpolation_file import read_interpolation_card
 from napari_mitoseg.preprocessing import Pipeline, Restore
 from napari_mitoseg.recipe import Recipe
@@ -45,6 +42,8 @@ if TYPE_CHECKING:
 
 TRAIN, STOP = "Train on this stack", "Stop and keep"
 LONGEST_NAME = 40
+RESTORED = "restore"
+"""Key in the metadata of a restored layer, of the step that made it."""
 
 
 class RestoreWidget(StackPanel):
@@ -60,7 +59,6 @@ class RestoreWidget(StackPanel):
         super().__init__(napari_viewer, parent)
         self._enough = Event()
         self._is_training = False
-        self._began = 0.0
         self._suggested = ""
         self.marks = Marks(napari_viewer, self)
         self.name = QLineEdit()
@@ -68,7 +66,6 @@ class RestoreWidget(StackPanel):
         shrink(self.name)
         self.training = ParamsForm(InterpolationSettings())
         self.trained = _about_label()
-        self.curves = TrainingCurves()
         self.train_button = QPushButton(TRAIN)
         self.detector = ParamsForm(DetectorSettings())
         self.find_button = QPushButton("Find noisy slices")
@@ -139,8 +136,6 @@ class RestoreWidget(StackPanel):
             skipped=self.step.slices,
             stop=self._enough.is_set,
         )
-        self.curves.begin()
-        self._began = monotonic()
         self._is_training = True
         self.say("Training on the stack itself; no labels are needed.")
         self.run(self._on_trained, restore_tasks.train, order)
@@ -187,12 +182,6 @@ class RestoreWidget(StackPanel):
             box.setEnabled(not busy)
         self._refresh()
 
-    def on_progress(self, progress: Progress) -> None:
-        """Draw the curve of a training."""
-        loss = getattr(progress, "loss", None)
-        if loss is not None:
-            self.curves.add(monotonic() - self._began, loss, None)
-
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - named by Qt
         """Line the rows up, now that the theme has decided how wide text is."""
         super().showEvent(event)
@@ -211,7 +200,7 @@ class RestoreWidget(StackPanel):
         layout.addWidget(self.image)
         layout.addWidget(heading("1  Learn from the stack itself"))
         layout.addLayout(row)
-        learning = (self.training, self.train_button, self.trained, self.curves)
+        learning = (self.training, self.train_button, self.trained)
         for widget in learning:
             layout.addWidget(widget)
         layout.addWidget(heading("2  Find what is noisy"))
@@ -232,7 +221,6 @@ class RestoreWidget(StackPanel):
             "A recipe that restores these marks, then segments"
         )
         self.footer.addLayout(last)
-        self.curves.hide()
         self.table.hide()
 
     def _connect(self) -> None:
@@ -253,8 +241,9 @@ class RestoreWidget(StackPanel):
     def _on_image(self) -> None:
         layer = self.image.usable
         if layer is not None and self.name.text() == self._suggested:
-            self._suggested = network_folder(layer.name).name[:LONGEST_NAME]
+            self._suggested = _network_of(layer)
             self.name.setText(self._suggested)
+            self.name.setCursorPosition(0)
         self.table.show_found([])
         self._refresh()
 
@@ -302,7 +291,7 @@ class RestoreWidget(StackPanel):
             array,
             multiscale=False,
             colormap="gray",
-            metadata={"restore": step.model_dump(mode="json")},
+            metadata={RESTORED: step.model_dump(mode="json")},
             **limits,
             **placement(image, whole),
         )
@@ -336,7 +325,6 @@ class RestoreWidget(StackPanel):
         ready = not (problem or busy)
         self.trained.setText(_about_network(card))
         self.marked.setText(_about_marks(step))
-        self.curves.setVisible(self._began > 0)
         self.table.setVisible(bool(self.table.found))
         self.find_button.setEnabled(ready and card is not None)
         self.mark_found.setEnabled(ready and bool(self.table.found))
@@ -349,6 +337,13 @@ class RestoreWidget(StackPanel):
         self.train_button.setText(STOP if self._is_training else TRAIN)
         self.train_button.setEnabled((self._is_training and not stopping) or ready)
         self.hint("" if busy else self.restore_problem)
+
+
+def _network_of(layer: Image) -> str:
+    """Return the name of the network of an image; a restored one has its original's."""
+    step = layer.metadata.get(RESTORED)
+    known = Path(step["model"]).name if isinstance(step, dict) else ""
+    return known or network_folder(layer.name).name[:LONGEST_NAME]
 
 
 def _about_label() -> QLabel:

@@ -1,6 +1,8 @@
 """Run an interpolation network on whole slices, tile by tile."""
 
 import os
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +17,11 @@ from napari_mitoseg.inference.tiling import (
     reflected,
 )
 from napari_mitoseg.models.interpolation import InterpolationNetwork
-from napari_mitoseg.models.interpolation_file import load_interpolation
+from napari_mitoseg.models.interpolation_file import (
+    find_interpolation,
+    load_interpolation,
+    read_interpolation_card,
+)
 from napari_mitoseg.volume import Array, PlaneBox
 
 TILE = 1024
@@ -122,4 +128,11 @@ def load_interpolator(
     InvalidParameterError
         If the device is missing.
     """
+    found = find_interpolation(folder)
+    return _loaded(found, read_interpolation_card(found).sha256, device)
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path, _sha256: str, device: DeviceName) -> Interpolator:
+    """Load a network; the same weights give the same object, so steps stay equal."""
     return Interpolator(load_interpolation(folder).network, choose_device(device))

@@ -145,7 +145,7 @@ def find_noisy_slices(
     for z in range(depth):
         yield Progress(z, 3 * depth, f"Looking at slice {z}")
         deviations.append(float(volume.read_slice(z).std(dtype=np.float64)))
-    missing = np.array(deviations) < EMPTY * np.median(deviations)
+    missing = np.array(deviations) <= EMPTY * np.median(deviations)
     scored = _scorable(volume, missing)
     errors, shifts = [], []
     for z in scored:
@@ -322,8 +322,9 @@ def _scorable(volume: Volume, missing: NDArray[np.bool_]) -> list[int]:
     found = [z for z in inner if not missing[z - 1 : z + 2].any()]
     if len(found) < FEWEST:
         msg = (
-            f"{volume.name} has {len(missing)} slices, of which {len(found)} lie "
-            f"between two others. To say which are noisy, at least {FEWEST} are needed."
+            f"{volume.name} has {len(missing)} slices, of which {len(found)} have "
+            f"something on them and on both neighbours. To say which are noisy, at "
+            f"least {FEWEST} are needed."
         )
         raise ShapeError(msg)
     return found

@@ -125,7 +125,7 @@ def load_interpolation(folder: str | os.PathLike[str]) -> TrainedInterpolation:
         InterpolationNetwork,
     )
 
-    found = _found(folder)
+    found = find_interpolation(folder)
     card = read_interpolation_card(found)
     path = found / WEIGHTS_FILE
     content = read_weights(path, card.sha256)
@@ -163,8 +163,24 @@ def read_interpolation_card(folder: Path) -> InterpolationCard:
         raise WeightsError(msg) from error
 
 
-def _found(name_or_folder: str | os.PathLike[str]) -> Path:
-    """Return the folder that is meant."""
+def find_interpolation(name_or_folder: str | os.PathLike[str]) -> Path:
+    """Find the folder of an interpolation network.
+
+    Parameters
+    ----------
+    name_or_folder : str or path
+        The folder that a training wrote, or the name of one among the user's own.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    WeightsError
+        If it holds none.
+    """
     given = Path(name_or_folder)
     own = interpolation_folder(given.name)
     if given.name == str(given) and (own / CARD_FILE).is_file():

@@ -1,7 +1,7 @@
 """Restoration of noisy slices and regions from their neighbours along z."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -145,7 +145,7 @@ class Restore(Step):
         marks = tuple(self.marks(volume.shape))
         bridges = tuple(_bridge(mark, marks, volume.shape[0]) for mark in marks)
         restored = _Restored(volume, bridges, self._interpolate)
-        return Volume(restored, volume.spacing, volume.name)
+        return replace(volume, data=restored)
 
     def marks(self, shape: Shape) -> Iterator[Mark]:
         """Yield what is marked in a volume of this shape.

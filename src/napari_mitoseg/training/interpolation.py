@@ -306,7 +306,7 @@ class _Run:
         """Report the step made."""
         psnr, psnr_of_mean = self._psnr()
         is_counted = self.settings.limit == "steps"
-        message = f"Training: {psnr:.1f} dB; mean of neighbours {psnr_of_mean:.1f} dB"
+        message = f"{psnr:.1f} dB (mean: {psnr_of_mean:.1f})"
         return InterpolationProgress(
             self.n_steps if is_counted else round(1000 * self.done()),
             self.settings.steps if is_counted else 1000,

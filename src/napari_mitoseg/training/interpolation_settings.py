@@ -10,12 +10,16 @@ class InterpolationSettings(Params):
     """How to train an interpolation network on a stack."""
 
     limit: Literal["minutes", "steps"] = param(
-        "minutes", description="What ends the training: time, or a number of steps."
+        "minutes",
+        description="What ends the training: time, or a number of steps.",
+        advanced=True,
     )
     minutes: float = param(
         4.0, gt=0, le=100_000, description="Time, if it is the limit.", unit="min"
     )
-    steps: int = param(1500, ge=1, description="Steps, if they are the limit.")
+    steps: int = param(
+        1500, ge=1, description="Steps, if they are the limit.", advanced=True
+    )
     patch: int = param(
         128,
         ge=16,
