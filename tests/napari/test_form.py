@@ -131,6 +131,23 @@ def test_every_field_of_every_step_has_an_editor(
         assert widget.editor(name).toolTip()
 
 
+class Listed(Params):
+    slices: tuple[int, ...] = param((), description="Some slices.")
+
+
+def test_lists_are_written_with_commas(qtbot: Any) -> None:
+    widget = ParamsForm(Listed(slices=(3, 5)))
+    qtbot.addWidget(widget)
+    line: Any = widget.editor("slices")
+    assert line.text() == "3, 5"
+    edit(widget, "slices", "7,8, 9")
+    assert widget.value == Listed(slices=(7, 8, 9))
+    edit(widget, "slices", "7,8,x")
+    assert widget.value == Listed(slices=(7, 8, 9))
+    edit(widget, "slices", "")
+    assert widget.value == Listed()
+
+
 def test_settings_of_the_network_have_editors(qtbot: Any) -> None:
     widget = ParamsForm(InferenceSettings())
     qtbot.addWidget(widget)

@@ -1,5 +1,6 @@
 """Forms made from parameters: one row a field, nothing declared twice."""
 
+import json
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -181,6 +182,8 @@ def make_editor(field: FieldInfo, value: Any) -> Editor | None:
         return _choice({str(option): option for option in get_args(kind)}, value)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _choice({str(option.value): option for option in kind}, value)
+    if get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis:
+        return _listed(value)
     makers: dict[Any, Callable[[FieldInfo, Any], Editor]] = {
         bool: _check,
         int: _integer,
@@ -216,6 +219,23 @@ def _check(_field: FieldInfo, value: bool) -> Editor:
 def _text(_field: FieldInfo, value: str) -> Editor:
     line = QLineEdit(value)
     return Editor(line, line.text, line.setText, line.editingFinished)
+
+
+def _listed(value: tuple[Any, ...]) -> Editor:
+    """Return an editor of values with commas between them, written as in JSON."""
+    line = QLineEdit()
+
+    def read() -> Any:
+        try:
+            return json.loads(f"[{line.text()}]")
+        except ValueError:
+            return line.text()  # refused where the other values are checked
+
+    def show(values: tuple[Any, ...]) -> None:
+        line.setText(json.dumps(values)[1:-1])
+
+    show(value)
+    return Editor(line, read, show, line.editingFinished)
 
 
 def _integer(field: FieldInfo, value: int) -> Editor:
