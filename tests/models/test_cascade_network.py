@@ -14,6 +14,7 @@ SMALL = {
     "segmentation": {"widths": [3, 4], "z_halvings": 0},
 }
 STRATEGIES = ("multi-cue", "median-filter", "multi-slice-fusion")
+SHAPE = (3, 3)
 BOX, NONE = Boxes.of([(0, 0, 2, 2)]), Boxes.of([])
 
 
@@ -54,7 +55,7 @@ def test_cues_stand_beside_the_image(strategy, n_cues):
 
 
 def test_fusion_draws_boxes_also_where_one_was_missed():
-    drawn = build().draw([finding(BOX), finding(NONE), finding(BOX)])
+    drawn = build().draw([finding(BOX), finding(NONE), finding(BOX)], SHAPE)
     assert drawn.shape == (3, 1, 3, 3)
     assert (drawn[:, 0] // 255).tolist() == [[[1, 1, 0], [1, 1, 0], [0, 0, 0]]] * 3
 
@@ -63,7 +64,7 @@ def test_median_takes_out_transients_and_closes_gaps():
     network = build(strategy="median-filter")
     here, blip = (0, 0), (2, 2)
     findings = [finding(NONE, here), finding(NONE, blip), finding(NONE, here)]
-    drawn = network.draw(findings)[:, 0] // 255
+    drawn = network.draw(findings, SHAPE)[:, 0] // 255
     assert drawn[:, 0, 0].tolist() == [1, 1, 1]
     assert drawn[:, 2, 2].tolist() == [0, 0, 0]
 
@@ -71,12 +72,12 @@ def test_median_takes_out_transients_and_closes_gaps():
 def test_multi_cue_gives_the_mask_and_the_map_of_the_3d_network():
     network = build(strategy="multi-cue")
     told = np.full((2, 3, 3), 100, np.uint8)
-    drawn = network.draw([finding(BOX, (1, 1)), finding(BOX)], told)
+    drawn = network.draw([finding(BOX, (1, 1)), finding(BOX)], SHAPE, told)
     assert drawn.shape == (2, 2, 3, 3)
     assert drawn[0, 0].sum() == drawn[0, 0, 1, 1] == 255
     assert (drawn[:, 1] == 100).all()
     with pytest.raises(InvalidParameterError, match="3D network"):
-        network.draw([finding(BOX)])
+        network.draw([finding(BOX)], SHAPE)
 
 
 def test_only_multi_cue_has_a_network_more():

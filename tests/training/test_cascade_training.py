@@ -116,6 +116,7 @@ def test_a_cascade_is_trained_saved_and_segments(
     fractions = [report.fraction for report in reports]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
+    assert any(r.message.startswith("Detector: AP-50") for r in reports)
     n_stages = 3 if strategy == "multi-cue" else 2
     assert reports[-1].message.startswith(f"Stage {n_stages} of {n_stages}")
     assert result.scores[0] > 0.6

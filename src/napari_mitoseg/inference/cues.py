@@ -83,8 +83,9 @@ class CueTiles:
         for planes in detector.planes():
             findings |= {z: self._network.look(maps) for z, maps in planes.items()}
             yield
+        shape = self._grid.model[1:]
         # Slices that only help to find missing boxes have no other cue.
-        told = {z: np.zeros_like(f.mask, np.uint8) for z, f in findings.items()}
+        told = {z: np.zeros(shape, np.uint8) for z in findings} if others else {}
         semantic = self._network.outputs.index("semantic")
         for stage in others:
             for planes in stage.planes():
@@ -92,7 +93,7 @@ class CueTiles:
                     told[z] = np.rint(maps[semantic] * FULL).astype(np.uint8)
                 yield
         bottom_up = np.stack(list(told.values())) if others else None
-        drawn = self._network.draw(list(findings.values()), bottom_up)
+        drawn = self._network.draw(list(findings.values()), shape, bottom_up)
         self._cues = dict(zip(findings, drawn, strict=True))
 
     def block(self, window: Span, tile: PlaneTile) -> NDArray[np.float32]:

@@ -71,12 +71,12 @@ class Finding(NamedTuple):
     ----------
     boxes : Boxes
         Of the slice.
-    mask : ndarray of bool, shape (Y, X)
-        Pixels of the detected objects.
+    mask : ndarray of bool, shape (Y, X), or None
+        Pixels of the detected objects, for strategies that look at them.
     """
 
     boxes: Boxes
-    mask: NDArray[np.bool_]
+    mask: NDArray[np.bool_] | None
 
 
 @architectures.register("cascade")
@@ -214,15 +214,23 @@ class Cascade(Network):
             Boxes and mask.
         """
         boxes = decode_boxes(maps, self.config.detection)
-        return Finding(boxes, top_down_mask(maps, boxes))
+        needs_mask = self.config.strategy != "multi-slice-fusion"
+        return Finding(boxes, top_down_mask(maps, boxes) if needs_mask else None)
 
-    def draw(self, findings: Sequence[Finding], bottom_up: Cues | None = None) -> Cues:
+    def draw(
+        self,
+        findings: Sequence[Finding],
+        shape: tuple[int, int],
+        bottom_up: Cues | None = None,
+    ) -> Cues:
         """Make the cues out of what was found in neighbouring slices.
 
         Parameters
         ----------
         findings : sequence of Finding
             Of all slices, in order.
+        shape : tuple of int
+            Size of a slice, (Y, X).
         bottom_up : ndarray of uint8, shape (Z, Y, X), optional
             Map × 255 of the 3D network; needed for multi-cue.
 
@@ -231,12 +239,15 @@ class Cascade(Network):
         ndarray of uint8, shape (Z, n_cues, Y, X)
             Cues × 255.
         """
+        masks = np.zeros((len(findings), *shape), np.uint8)
         if self.config.strategy == "multi-slice-fusion":
             fused = fuse_slices([f.boxes for f in findings], self.config.fusion)
-            height, width = findings[0].mask.shape
-            drawn = [draw_boxes(boxes, (height, width)) for boxes in fused]
-            return _full(np.stack(drawn))[:, None]
-        masks = _full(np.stack([f.mask for f in findings]))
+            for mask, boxes in zip(masks, fused, strict=True):
+                mask[draw_boxes(boxes, shape)] = FULL
+            return masks[:, None]
+        for mask, finding in zip(masks, findings, strict=True):
+            if finding.mask is not None:
+                mask[finding.mask] = FULL
         if self.config.strategy == "median-filter":
             window = (2 * self.config.median + 1, 1, 1)
             return ndimage.median_filter(masks, window, mode="nearest")[:, None]
@@ -254,17 +265,14 @@ class Cascade(Network):
             semantic = self.outputs.index("semantic")
             told = _probability(self.bottom_up, stack[None])[0, semantic]
             bottom_up = np.rint(told * FULL).astype(np.uint8)
-        cues = self.draw(findings, bottom_up)
+        height, width = stack.shape[2:]
+        cues = self.draw(findings, (height, width), bottom_up)
         return torch.from_numpy(as_probability(cues)).movedim(0, 1)
 
 
 def as_probability(cues: Cues) -> NDArray[np.float32]:
     """Return cues, kept as 8 bits, as the second stage is given them: 0 to 1."""
     return cues.astype(np.float32) / np.float32(FULL)
-
-
-def _full(masks: NDArray[np.bool_]) -> Cues:
-    return masks.astype(np.uint8) * np.uint8(FULL)
 
 
 def _probability(network: Network, image: Tensor) -> NDArray[np.float32]:

@@ -32,6 +32,7 @@ from napari_mitoseg.training.detector import (
     check_foreground,
     for_detector,
     iter_maps,
+    measure_box_precision,
 )
 from napari_mitoseg.training.fit import Draw, FitResult, fit, never
 from napari_mitoseg.training.patches import TrainingStack
@@ -207,12 +208,22 @@ class _CascadeRun:
         """Train what makes the cues, then the 3D network on image and cues."""
         network = self._network
         yield from self._learn(network.detector, DETECTOR)
+        yield from self._score_boxes()
         if network.bottom_up is not None:
             yield from self._learn(network.bottom_up, BOTTOM_UP)
         device = self._common["device"]
         cues = tuple(find_stack_cues(network, stack, device) for stack in self._stacks)
         draw = CueBatches(cues, self._settings.noise)
         return (yield from self._part(CASCADE, network, self._folder, draw))
+
+    def _score_boxes(self) -> Job[None]:
+        """Say how well boxes are found in the validation stacks."""
+        if self._common["validation"]:
+            found = measure_box_precision(
+                self._network.detector, self._common["validation"]
+            )
+            share = self._settings.share(DETECTOR, len(self._stages))
+            yield Progress(round(TOTAL * share), TOTAL, f"Detector: AP-50 {found:.3f}")
 
     def _learn(self, stage: Network, name: str) -> Job[None]:
         """Train a network that makes cues, and put its weights into the cascade."""
@@ -272,7 +283,8 @@ def find_stack_cues(
     bottom_up = None
     if network.bottom_up is not None:
         bottom_up = predict_in_tiles(network.bottom_up, stack.image, device)
-    drawn = network.draw(findings, bottom_up)
+    height, width = stack.image.shape[1:]
+    drawn = network.draw(findings, (height, width), bottom_up)
     return torch.from_numpy(np.moveaxis(drawn, 1, 0).copy())
 
 
