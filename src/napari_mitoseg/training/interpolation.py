@@ -206,7 +206,7 @@ class _Run:
         self.stack, self.settings, self.folder = stack, settings, folder
         self.device = choose_device(settings.device)
         # Threads of other jobs draw from the same generator: theirs stays as it is.
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = InterpolationNetwork(config).to(self.device).train()
         divisor = self.network.divisor[1]
