@@ -10,7 +10,7 @@ Entry = TypeVar("Entry")
 
 
 class Registry(Generic[Entry]):
-    """Entries under unique names, in the order they were registered.
+    """Entries under unique names, in alphabetical order.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ class Registry(Generic[Entry]):
         return file_under
 
     def names(self) -> tuple[str, ...]:
-        """Return all names, in the order of registration."""
-        return tuple(self._entries)
+        """Return all names, sorted: what was imported first decides nothing."""
+        return tuple(sorted(self._entries))
 
     def __getitem__(self, name: str) -> Entry:
         """Return the entry called `name`; UnknownNameError lists the choices."""
@@ -74,7 +74,7 @@ class Registry(Generic[Entry]):
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return iter(self._entries)
+        return iter(self.names())
 
     def __len__(self) -> int:
         """Count the entries."""
@@ -82,12 +82,12 @@ class Registry(Generic[Entry]):
 
     def items(self) -> tuple[tuple[str, Entry], ...]:
         """Return pairs of name and entry."""
-        return tuple(self._entries.items())
+        return tuple(sorted(self._entries.items()))
 
     def _unknown(self, name: str) -> str:
         close = difflib.get_close_matches(name, self._entries, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         return (
             f"There is no {self.kind} called {name!r}.{hint} "
-            f"Choose one of: {', '.join(self._entries)}."
+            f"Choose one of: {', '.join(self)}."
         )

@@ -77,7 +77,7 @@ class Chain(StepSequence):
     >>> chain.model_dump()[0]
     {'step': 'threshold', 'value': 0.5}
     >>> chain.legal_next(2)
-    ('fill-holes', 'remove-small', 'boundary-threshold')
+    ('boundary-threshold', 'fill-holes', 'remove-small')
     """
 
     registry: ClassVar[Registry[type[Step]]] = steps
