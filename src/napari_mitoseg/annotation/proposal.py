@@ -44,15 +44,15 @@ def every_kth(n_slices: int, k: int = DEFAULT_EVERY) -> tuple[int, ...]:
     return tuple(range(0, n_slices, k))
 
 
-def listed_slices(text: str, n_slices: int) -> tuple[int, ...]:
+def listed_slices(text: str, n_slices: int | None = None) -> tuple[int, ...]:
     """Read a list of slices as a person would write it.
 
     Parameters
     ----------
     text : str
         Numbers and ranges, ends included, between commas.
-    n_slices : int
-        Slices in the stack.
+    n_slices : int, optional
+        Slices in the stack; any number is right when absent.
 
     Returns
     -------
@@ -72,8 +72,8 @@ def listed_slices(text: str, n_slices: int) -> tuple[int, ...]:
     found: set[int] = set()
     for part in filter(None, (p.strip() for p in re.split(r"[,;]", text))):
         found.update(_range(part))
-    outside = [z for z in found if z >= n_slices]
-    if outside:
+    outside = [z for z in found if n_slices is not None and z >= n_slices]
+    if n_slices is not None and outside:
         msg = (
             f"Slice {min(outside)} was asked for; this stack has slices 0 to "
             f"{n_slices - 1}."

@@ -1,0 +1,42 @@
+"""The program that commands are filed under, and how it ends."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from napari_mitoseg import __version__
+from napari_mitoseg.cli.console import say
+from napari_mitoseg.errors import MitoSegError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+app = App(
+    name="napari-mitoseg",
+    help="Mitochondria in electron microscopy: segment, count, measure.",
+    version=__version__,
+    result_action="return_value",
+)
+
+
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    tokens : sequence of str, optional
+        Arguments; those of the process when absent.
+    """
+    given = sys.argv[1:] if tokens is None else tokens
+    try:
+        app(given, exit_on_error=False, print_error=False)
+    except (CycloptsError, MitoSegError) as error:
+        say(f"napari-mitoseg: {' '.join(str(error).split())}")
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        say(
+            "napari-mitoseg: interrupted; no result was written. A training can be "
+            "continued with --resume."
+        )
+        sys.exit(INTERRUPTED)

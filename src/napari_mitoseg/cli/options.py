@@ -1,0 +1,85 @@
+"""Options that several commands have, and how their values are read."""
+
+import json
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.volume import Spacing, as_spacing
+
+SpacingText = Annotated[
+    str | None,
+    Parameter(
+        name="--spacing",
+        help="Distance between voxels in nm as Z,Y,X (40,5.9,5.9); overrides the "
+        "file's.",
+    ),
+]
+
+
+def parse_spacing(text: str | None, option: str = "--spacing") -> Spacing | None:
+    """Read ``Z,Y,X`` as given on the command line.
+
+    Parameters
+    ----------
+    text : str or None
+        Three numbers with commas between them.
+    option : str
+        Where it was given, for the message.
+
+    Returns
+    -------
+    tuple of float or None
+        Spacing in nm; None for None.
+
+    Raises
+    ------
+    InvalidParameterError
+        Unless there are three numbers above zero.
+
+    Examples
+    --------
+    >>> parse_spacing("40,5.9,5.9")
+    (40.0, 5.9, 5.9)
+    """
+    if text is None:
+        return None
+    try:
+        return as_spacing([float(part) for part in text.split(",")])
+    except ValueError as error:
+        msg = (
+            f"{option} was given as {text!r}. Give three numbers above zero, "
+            "nanometres in z, y and x, for example 40,5.9,5.9."
+        )
+        raise InvalidParameterError(msg) from error
+
+
+def parse_json(text: str, option: str, example: str) -> object:
+    """Read JSON as given on the command line.
+
+    Parameters
+    ----------
+    text : str
+        JSON.
+    option, example : str
+        Where it was given, and what would be right there, for the message.
+
+    Returns
+    -------
+    object
+        Its values.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        msg = (
+            f"{option} was given as {text!r}, which is not JSON ({error}). Give for "
+            f"example '{example}'."
+        )
+        raise InvalidParameterError(msg) from error
