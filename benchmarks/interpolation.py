@@ -5,7 +5,7 @@ slices of the last third from neighbours that training has not seen either.  PSN
 dB, of 255 grey values.  A mean that is smoothed loses noise and detail alike: the
 smoothing that is best on the training slices is shown beside it.
 
-    python benchmarks/interpolation.py --data ../shared/data --minutes 4
+    python benchmarks/interpolation.py --data ../shared/data --steps 1000
 """
 
 import argparse
@@ -51,7 +51,9 @@ def errors(volume: Volume, slices: range, between: Between) -> list[float]:
     ]
 
 
-def compare(volume: Volume, config: InterpolationConfig, minutes: float) -> None:
+def compare(
+    volume: Volume, config: InterpolationConfig, settings: InterpolationSettings
+) -> None:
     """Train on a part of a stack and print the scores on the rest."""
     depth, height, width = volume.shape
     n_train = 2 * depth // 3
@@ -60,7 +62,6 @@ def compare(volume: Volume, config: InterpolationConfig, minutes: float) -> None
         SIGMAS,
         key=lambda s: np.mean(errors(training, range(1, n_train - 1), smoothed(s))),
     )
-    settings = InterpolationSettings(minutes=minutes)
     began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         job = train_interpolation(
@@ -95,12 +96,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--stacks", nargs="*", default=list(STACKS))
-    parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--steps", type=int, default=1000, help="of training")
     parser.add_argument("--reach", type=int, default=InterpolationConfig().reach)
     given = parser.parse_args()
     config = InterpolationConfig(reach=given.reach)
+    settings = InterpolationSettings(limit="steps", steps=given.steps)
     for name in given.stacks:
-        compare(read_volume(given.data / name / "image.tif"), config, given.minutes)
+        compare(read_volume(given.data / name / "image.tif"), config, settings)
 
 
 if __name__ == "__main__":
