@@ -1,5 +1,6 @@
 """Layers that several networks share."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from torch import Tensor, nn
@@ -28,6 +29,25 @@ class ConvNormAct(nn.Sequential):
         self.add_module("conv", conv)
         self.add_module("norm", norm(conv.out_channels))
         self.add_module("activation", activation)
+
+
+def every(stride: Sequence[int], features: Tensor) -> Tensor:
+    """Return every `stride`-th position along the last axes.
+
+    Parameters
+    ----------
+    stride : sequence of int
+        One for each axis.
+    features : Tensor, shape (B, C, ..., Y, X)
+        Before a convolution of 1.
+
+    Returns
+    -------
+    Tensor
+        What a strided convolution of 1 would look at: torch 2.13 computes that one
+        wrongly on CPUs (it writes beyond its memory) for channels last.
+    """
+    return features[(..., *(slice(None, None, s) for s in stride))]
 
 
 def conv_2d(n_in: int, n_out: int, kernel: int = 3) -> ConvNormAct:

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
-from napari_mitoseg.models.blocks import ConvNormAct, conv_2d
+from napari_mitoseg.models.blocks import ConvNormAct, conv_2d, every
 from napari_mitoseg.models.receptive_field import Reach
 
 EXPANSION = 4
@@ -44,13 +44,15 @@ class Bottleneck(nn.Module):
         self.spatial = ConvNormAct(spatial, nn.ReLU(inplace=True))
         self.expand = _linear(width, n_out)
         is_same = n_in == n_out and stride == 1
-        self.shortcut = nn.Identity() if is_same else _linear(n_in, n_out, stride)
+        self.shortcut = nn.Identity() if is_same else _linear(n_in, n_out)
+        self._stride = (stride, stride)
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features with ``EXPANSION * width`` channels."""
         residual = self.expand(self.spatial(self.reduce(features)))
-        summed: Tensor = self.activation(residual + self.shortcut(features))
+        skipped = self.shortcut(every(self._stride, features))
+        summed: Tensor = self.activation(residual + skipped)
         return summed
 
 
@@ -138,7 +140,7 @@ def _stage(
     return nn.Sequential(first, *rest)
 
 
-def _linear(n_in: int, n_out: int, stride: int = 1) -> ConvNormAct:
+def _linear(n_in: int, n_out: int) -> ConvNormAct:
     """Return a 1×1 convolution with batch normalisation and no activation."""
-    conv = nn.Conv2d(n_in, n_out, 1, stride, bias=False)
+    conv = nn.Conv2d(n_in, n_out, 1, bias=False)
     return ConvNormAct(conv, nn.Identity())

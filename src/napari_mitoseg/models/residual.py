@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from napari_mitoseg.models.blocks import ConvNormAct
+from napari_mitoseg.models.blocks import ConvNormAct, every
 from napari_mitoseg.models.receptive_field import Reach
 
 Stride = tuple[int, ...]
@@ -69,14 +68,13 @@ class ResidualBlock(nn.Module):
         self.first = residual_conv(n_in, n_out, 3, stride)
         self.second = residual_conv(n_out, n_out, 3, one, activate=False)
         self.shortcut = residual_conv(n_in, n_out, 1, one, activate=False)
-        # Equal to a strided convolution of 1, which torch 2.13 computes wrongly on CPUs
-        # (it writes beyond its memory) for channels last and few channels.
-        self._kept: tuple[Any, ...] = (..., *(slice(None, None, s) for s in stride))
+        self._stride = stride
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return `n_out` channels, smaller by the stride."""
-        added = self.second(self.first(features)) + self.shortcut(features[self._kept])
+        skipped = self.shortcut(every(self._stride, features))
+        added = self.second(self.first(features)) + skipped
         summed: Tensor = self.activation(added)
         return summed
 
