@@ -157,13 +157,15 @@ def measure(name: str, stack: str, arguments: argparse.Namespace) -> Row:
         minutes=arguments.minutes,
         seed=arguments.seed,
     )
-    began, steps = time.monotonic(), 0
-    if not (folder / "model.json").is_file():
-        job = train_dense(
-            [LabelledVolume(image, known.labels)], settings, folder=folder
-        )
-        steps = drain(job).steps
-    minutes = (time.monotonic() - began) / 60
+    record = arguments.out / f"{stack}-{system.trained_as}.json"
+    if record.is_file():
+        trained = json.loads(record.read_text(encoding="utf-8"))
+        minutes, steps = trained["minutes"], trained["steps"]
+    else:
+        began = time.monotonic()
+        volumes = [LabelledVolume(image, known.labels)]
+        steps = drain(train_dense(volumes, settings, folder=folder)).steps
+        minutes = (time.monotonic() - began) / 60
     test = read(stack, arguments.data, slice(-N_TEST, None))
     recipe = Recipe(
         preprocessing=before,
