@@ -1,7 +1,7 @@
 """Layers that several networks share."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -47,7 +47,8 @@ def every(stride: Sequence[int], features: Tensor) -> Tensor:
         What a strided convolution of 1 would look at: torch 2.13 computes that one
         wrongly on CPUs (it writes beyond its memory) for channels last.
     """
-    return features[(..., *(slice(None, None, s) for s in stride))]
+    kept: tuple[Any, ...] = (..., *(slice(None, None, s) for s in stride))
+    return features[kept]
 
 
 def conv_2d(n_in: int, n_out: int, kernel: int = 3) -> ConvNormAct:
