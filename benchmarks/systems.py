@@ -176,10 +176,9 @@ def measure(name: str, stack: str, arguments: argparse.Namespace) -> Row:
     began = time.monotonic()
     result = drain(run_recipe(test.image, recipe))
     seconds = time.monotonic() - began
-    network = load_model(folder).network
     return Row(
         **score(result, test),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        parameters=load_model(folder).network.count_parameters(),
         minutes=minutes,
         seconds_per_mvoxel=seconds / (test.image.read().size / 1e6),
         steps=steps,

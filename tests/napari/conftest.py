@@ -30,7 +30,8 @@ from napari_mitoseg.models.zoo import ModelCard, Score, TrainedModel
 from napari_mitoseg.pipeline import Basis, Result, segment_again
 from napari_mitoseg.postprocessing import ChainCache
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.training.dense_report import DenseProgress, DenseResult
+from napari_mitoseg.training.dense_report import DenseResult
+from napari_mitoseg.training.progress import TrainingProgress
 from napari_mitoseg.training.sparse_report import SparseProgress, SparseResult
 from napari_mitoseg.volume import Region, Volume
 
@@ -269,7 +270,7 @@ class FakeDense:
             for step in range(10):
                 if order.stop():
                     break
-                report = DenseProgress(
+                report = TrainingProgress(
                     step, 10, "Training", None, "Training", 1.0, step / 10, 70.0
                 )
                 yield report
@@ -288,7 +289,7 @@ class FakeDense:
 
     def list_networks(self) -> Job[tuple[NetworkChoice, ...]]:
         """Pretend to import torch."""
-        yield DenseProgress(0, 1)
+        yield TrainingProgress(0, 1)
         return NETWORKS
 
 

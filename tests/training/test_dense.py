@@ -31,9 +31,9 @@ from napari_mitoseg.training.dense_data import (
     sample_slices,
 )
 from napari_mitoseg.training.dense_plan import largest_patch, validation_interval
-from napari_mitoseg.training.dense_report import DenseProgress
 from napari_mitoseg.training.dense_settings import DenseSettings
 from napari_mitoseg.training.fit import draw_batch
+from napari_mitoseg.training.progress import TrainingProgress
 from napari_mitoseg.training.provenance import dense_command
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.trainers import Trainer, trainer_for
@@ -132,7 +132,7 @@ def test_any_network_is_trained_and_described(
     assert card.scores == result.scores
     assert f"--model {architecture}" in card.command
     assert result.steps == 4
-    assert all(isinstance(report, DenseProgress) for report in reports)
+    assert all(isinstance(report, TrainingProgress) for report in reports)
     assert reports[-1].fraction == 1
     losses = [report.loss for report in reports if report.loss is not None]
     assert len(losses) == 4
@@ -221,7 +221,7 @@ def test_patience_begins_when_anything_is_found(
 def interrupt(folder: Path, settings: DenseSettings = SETTINGS, after: int = 2) -> None:
     """Close a training after some steps."""
     job = train_dense([PAIR], settings, folder=folder)
-    steps = (r for r in job if isinstance(r, DenseProgress) and r.loss is not None)
+    steps = (r for r in job if isinstance(r, TrainingProgress) and r.loss is not None)
     for _ in range(after):
         next(steps)
     job.close()
@@ -300,7 +300,7 @@ ONE_SLICE = discs(1)
             [ONE_SLICE],
             changed(architecture="resunet-r", config={}),
             ShapeError,
-            "single slice.*choose one of: .*fast",
+            "single slice.*choose one of: detector, fast",
         ),
         (
             [LabelledVolume(Volume(PAIR.image.data, None, "bare"), PAIR.labels)],
@@ -308,7 +308,12 @@ ONE_SLICE = discs(1)
             InvalidParameterError,
             "bare states no spacing",
         ),
-        ([PAIR], changed(architecture=""), InvalidParameterError, "one of: .*fast"),
+        (
+            [PAIR],
+            changed(architecture=""),
+            InvalidParameterError,
+            "one of: cascade, detector, fast",
+        ),
         ([PAIR], changed(architecture="fats"), UnknownNameError, "mean 'fast'"),
         ([PAIR], changed(start="nowhere"), UnknownNameError, "no model called"),
         ([PAIR], changed(config={"width": 3}), InvalidParameterError, "width"),

@@ -161,7 +161,7 @@ def test_the_model_says_where_it_comes_from(
     maps = drain(
         predict_maps(VOLUME, load_model(tmp_path / "new"), InferenceSettings())
     )
-    assert overlap(maps.semantic) > 0.3  # seconds of training, on whatever machine
+    assert overlap(maps.semantic) > 0.45
 
 
 def test_two_slices_are_too_few_to_keep_one_back(

@@ -15,7 +15,7 @@ from napari_mitoseg._napari.train_tasks import DenseOrder
 from napari_mitoseg._napari.training_panel import TrainingPanel
 from napari_mitoseg._napari.worker import JobRunner
 from napari_mitoseg.jobs import Progress
-from napari_mitoseg.training.dense_report import DenseProgress
+from napari_mitoseg.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from napari_mitoseg.training.dense_report import DenseResult
@@ -67,7 +67,7 @@ class TrainWidget(TrainingPanel):
 
     def on_progress(self, progress: Progress) -> None:
         """Draw the curves."""
-        if isinstance(progress, DenseProgress) and progress.phase:
+        if isinstance(progress, TrainingProgress) and progress.phase:
             self.draw_curves(progress.loss, progress.iou, progress.phase)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - named by Qt

@@ -103,8 +103,8 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def count_parameters(self) -> int:
-        """Return the number of trainable values."""
-        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+        """Return the number of values that training sets."""
+        return sum(p.numel() for p in self.parameters())
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits for a normalised image; see the class for shapes."""

@@ -153,10 +153,6 @@ class Cascade(Network):
         }
         return reaches[self.config.strategy]
 
-    def count_parameters(self) -> int:
-        """Return the number of values that training one stage or another sets."""
-        return sum(p.numel() for p in self.parameters())
-
     def train(self, mode: bool = True) -> Self:
         """Put the second stage into training mode; what makes the cues stays fixed."""
         super().train(mode)

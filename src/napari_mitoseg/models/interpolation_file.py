@@ -5,8 +5,6 @@ A folder holds ``interpolation.json``, its `InterpolationCard`, and
 Only loading and saving import torch.
 """
 
-import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,17 +87,9 @@ def save_interpolation(
     """
     from napari_mitoseg.models import weights_file  # noqa: PLC0415
 
-    content = weights_file.serialize(network)
-    known = {
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "config": network.config.model_dump(mode="json"),
-    }
-    written = InterpolationCard.parse({**card.model_dump(), **known})
-    text = json.dumps(written.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    weights_file.write_files(
-        folder, {WEIGHTS_FILE: content, CARD_FILE: f"{text}\n".encode()}
-    )
-    return written
+    known = {"config": network.config.model_dump(mode="json")}
+    filled = card.model_copy(update=known)
+    return weights_file.write_folder(folder, network, filled, CARD_FILE)
 
 
 def load_interpolation(folder: str | os.PathLike[str]) -> TrainedInterpolation:

@@ -1,7 +1,10 @@
 """Weights as safetensors: nothing is unpickled, nothing is executed."""
 
+import hashlib
+import json
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -10,9 +13,12 @@ from torch import Tensor, nn
 from napari_mitoseg.errors import InvalidParameterError, WeightsError, WriteError
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
-from napari_mitoseg.models.zoo import ModelCard
+from napari_mitoseg.models.zoo import WEIGHTS_FILE, ModelCard
+from napari_mitoseg.params import Params
 
 SHOWN = 3
+
+Card = TypeVar("Card", bound=Params)
 
 
 def build_network(card: ModelCard, content: bytes, path: Path) -> Network:
@@ -98,6 +104,47 @@ def serialize(network: nn.Module, *, compact: bool = False) -> bytes:
     if compact:
         state = {k: v.half() if v.ndim > 1 else v for k, v in state.items()}
     return save({k: v.contiguous() for k, v in state.items()})
+
+
+def write_folder(
+    folder: Path,
+    network: nn.Module,
+    card: Card,
+    card_file: str,
+    *,
+    compact: bool = False,
+) -> Card:
+    """Write the weights of a network and its card beside them.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent; files of an earlier network in it are replaced.
+    network : Module
+        With its weights.
+    card : Params
+        What is known; its `sha256` is filled in.
+    card_file : str
+        Name of the card's file.
+    compact : bool
+        See `serialize`.
+
+    Returns
+    -------
+    Params
+        The card as written.
+
+    Raises
+    ------
+    WriteError
+        If a file cannot be written; an earlier network stays usable.
+    """
+    content = serialize(network, compact=compact)
+    checksum = hashlib.sha256(content).hexdigest()
+    written = type(card).parse({**card.model_dump(), "sha256": checksum})
+    text = json.dumps(written.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    write_files(folder, {WEIGHTS_FILE: content, card_file: f"{text}\n".encode()})
+    return written
 
 
 def write_files(folder: Path, contents: dict[str, bytes]) -> None:

@@ -7,7 +7,6 @@ A model is a folder with ``model.json``, its `ModelCard`, and
 
 import difflib
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,19 +248,15 @@ def save_model(
     """
     from napari_mitoseg.models import weights_file  # noqa: PLC0415
 
-    content = weights_file.serialize(network, compact=compact)
     known = {
-        "sha256": hashlib.sha256(content).hexdigest(),
         "config": network.config.model_dump(mode="json"),
         "outputs": network.outputs,
         "halo": network.halo,
     }
-    written = ModelCard.parse({**card.model_dump(), **known})
-    text = json.dumps(written.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    weights_file.write_files(
-        folder, {WEIGHTS_FILE: content, CARD_FILE: f"{text}\n".encode()}
+    filled = card.model_copy(update=known)
+    return weights_file.write_folder(
+        folder, network, filled, CARD_FILE, compact=compact
     )
-    return written
 
 
 def _model_folders(parent: Path) -> list[Path]:

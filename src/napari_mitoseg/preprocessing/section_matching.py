@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.feature import SIFT, match_descriptors
-from skimage.transform import resize
+from skimage import feature, transform
 
 from napari_mitoseg.labelling import Mask
 from napari_mitoseg.preprocessing.moving_least_squares import Points, deform
@@ -97,8 +96,8 @@ def find_features(
         return NO_FEATURES
     grey = np.clip((plane.astype(np.float32) - low) / np.float32(high - low), 0, 1)
     # scikit-image has no annotations.
-    sift: Any = SIFT(upsampling=1)  # type: ignore[no-untyped-call]
-    picture = resize(grey, shape, anti_aliasing=True)  # type: ignore[no-untyped-call]
+    sift: Any = feature.SIFT(upsampling=1)  # type: ignore[no-untyped-call]
+    picture = transform.resize(grey, shape, anti_aliasing=True)  # type: ignore[no-untyped-call]
     try:
         sift.detect_and_extract(picture)
     except RuntimeError:
@@ -205,7 +204,7 @@ def _more_than_chance(n: int, tolerance: float, extent: Points) -> float:
 def _candidates(one: Features, other: Features) -> tuple[Points, Points]:
     if min(len(one), len(other)) < FEWEST_MATCHES:
         return np.zeros((0, 2)), np.zeros((0, 2))
-    pairs: Array = match_descriptors(  # type: ignore[no-untyped-call]
+    pairs: Array = feature.match_descriptors(  # type: ignore[no-untyped-call]
         one.descriptors, other.descriptors, max_ratio=_DISTINCT, cross_check=True
     )
     return one.positions[pairs[:, 0]], other.positions[pairs[:, 1]]

@@ -8,7 +8,12 @@ from torch import Tensor
 
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.patch_cnn import BLOCK, CENTRE, fold
-from napari_mitoseg.training.patches import TrainingStack, Window, step_chance
+from napari_mitoseg.training.patches import (
+    TrainingStack,
+    Window,
+    choose_stacks,
+    step_chance,
+)
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.targets import make_targets
 
@@ -69,17 +74,13 @@ def draw_blocks(
        doi:10.1109/BIBM.2017.8217827.
     """
     places, chance = step_chance(settings.seed, step, device)
-    weights = torch.tensor([stack.weight for stack in stacks])
-    chosen = torch.multinomial(
-        weights, settings.batch, replacement=True, generator=places
-    )
-    counts = chosen.bincount(minlength=len(stacks)).tolist()
+    chosen = choose_stacks(stacks, settings.batch, places)
     chain = settings.chain
     window = Window(chain.window(BLOCK), network.context)
     windows = [
-        _draw(stack, count, window, settings.foreground, places)
-        for stack, count in zip(stacks, counts, strict=True)
-        if count
+        _draw(stack, chosen.count(i), window, settings.foreground, places)
+        for i, stack in enumerate(stacks)
+        if i in chosen
     ]
     image, labels = (torch.cat(part) for part in zip(*windows, strict=True))
     image, labels = chain(image, labels, BLOCK, chance)

@@ -2,13 +2,20 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from napari_mitoseg.errors import WeightsError, WriteError
 
 CHECKPOINT_FILE = "checkpoint.pt"
+
+
+class Stateful(Protocol):
+    """A network or an optimizer."""
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
+        """Take over a state."""
 
 
 def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -66,3 +73,31 @@ def read_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None
         msg = f"{path} is damaged ({error}). Delete it to train from the start."
         raise WeightsError(msg) from error
     return state
+
+
+def load_states(state: dict[str, Any], folder: Path, **owners: Stateful) -> None:
+    """Give the parts of a checkpoint to whom they belong.
+
+    Parameters
+    ----------
+    state : dict
+        As read.
+    folder : Path
+        Where it was, for the message.
+    **owners : Module or Optimizer
+        By the name of their part.
+
+    Raises
+    ------
+    WeightsError
+        If a part is that of another network.
+    """
+    try:
+        for name, owner in owners.items():
+            owner.load_state_dict(state[name])
+    except (RuntimeError, ValueError) as error:
+        msg = (
+            f"The checkpoint in {folder} is of another network. Choose "
+            "another folder, or train from the start."
+        )
+        raise WeightsError(msg) from error

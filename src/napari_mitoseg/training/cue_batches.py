@@ -16,6 +16,7 @@ from napari_mitoseg.training.appearance import precipitate, restyle
 from napari_mitoseg.training.geometry import deform
 from napari_mitoseg.training.patches import (
     TrainingStack,
+    choose_stacks,
     draw_centre,
     reflected,
     step_chance,
@@ -99,9 +100,7 @@ class CueBatches:
         """
         places, chance = step_chance(settings.seed, step, device)
         depth, size, _ = settings.patch
-        geometry = settings.geometry.model_copy(
-            update={"shift_chance": 0.0, "missing_chance": 0.0}
-        )
+        geometry = settings.geometry.in_plane
         cut = self._cut(stacks, settings, geometry.window(size), places)
         image, planes = deform(*cut, size, geometry, chance)
         together = planes.view(len(planes), -1, depth, size, size)
@@ -121,12 +120,8 @@ class CueBatches:
         generator: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """Cut windows: images, and labels followed by each cue."""
-        weights = torch.tensor([stack.weight for stack in stacks])
-        chosen = torch.multinomial(
-            weights, settings.batch, replacement=True, generator=generator
-        )
         images, planes = [], []
-        for i in chosen.tolist():
+        for i in choose_stacks(stacks, settings.batch, generator):
             stack, cues = stacks[i], self.cues[i].to(stacks[i].image.device)
             centre = draw_centre(stack, stack.slices, settings.foreground, generator)
             lengths = (settings.patch[0], width, width)

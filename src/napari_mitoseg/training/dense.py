@@ -38,20 +38,19 @@ from napari_mitoseg.training.dense_plan import (
     chosen_augmentations,
     plan_fit,
 )
-from napari_mitoseg.training.dense_report import DenseProgress, DenseResult
+from napari_mitoseg.training.dense_report import DenseResult
 from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
 from napari_mitoseg.training.fit import FitProgress, FitResult, never
 from napari_mitoseg.training.precision import faster_precision
+from napari_mitoseg.training.progress import TOTAL, TrainingProgress
 from napari_mitoseg.training.provenance import describe_dense
 from napari_mitoseg.training.schedule import Schedule
 from napari_mitoseg.training.settings import FitSettings
-from napari_mitoseg.training.sparse_data import spacing_of
-from napari_mitoseg.training.sparse_plan import FAST_PIXEL
+from napari_mitoseg.training.spacing import useful_spacing
 from napari_mitoseg.training.trainers import trainer_for
 from napari_mitoseg.training.work_folder import WorkFolder
 from napari_mitoseg.volume import Spacing
 
-TOTAL = 1000
 TRAINING, SCORING = "training", "scoring"
 PHASES = {TRAINING: "Training", SCORING: "Scoring the slices kept back"}
 MAY_CHANGE = {"device", "minutes", "steps", "patience"}
@@ -94,7 +93,7 @@ def train_dense(
 
     Yields
     ------
-    DenseProgress
+    TrainingProgress
         After each step, and each tile that is scored.
 
     Returns
@@ -125,7 +124,7 @@ def train_dense(
     Closing the generator keeps a checkpoint in the hidden folder ``.training``, unless
     no step was made, and leaves an earlier model in `folder` as it is.
     """
-    yield DenseProgress(0, TOTAL, "Checking the volumes", phase="Preparing")
+    yield TrainingProgress(0, TOTAL, "Checking the volumes", phase="Preparing")
     start = None if settings.start == SCRATCH else load_model(settings.start)
     chosen = _named(settings, start)
     chosen_augmentations(chosen)
@@ -154,7 +153,7 @@ class _DenseRun:
 
     def job(self, *, resume: bool, stop: Callable[[], bool]) -> Job[DenseResult]:
         """Run all parts; see `train_dense`."""
-        yield DenseProgress(0, TOTAL, "Preparing the volumes", phase="Preparing")
+        yield TrainingProgress(0, TOTAL, "Preparing the volumes", phase="Preparing")
         self._data = prepare_volumes(
             self._volumes, self._settings, self._spacing, self._network.dimensions
         )
@@ -230,15 +229,14 @@ class _DenseRun:
     def _reported(self, job: Job[Any], part: str) -> Job[Any]:
         """Run a job as a part of the whole."""
 
-        def report(progress: Progress) -> DenseProgress:
+        def report(progress: Progress) -> TrainingProgress:
             share = progress.fraction
-            told = DenseProgress(
-                round(TOTAL * self._schedule.fraction(share)),
-                TOTAL,
+            told = TrainingProgress.of(
+                self._schedule,
+                share,
                 progress.message,
                 phase=PHASES[part],
                 iou=self._iou,
-                seconds_left=self._schedule.seconds_left(share),
             )
             if not isinstance(progress, FitProgress):
                 return told
@@ -304,8 +302,7 @@ def _working_spacing(
         return start.card.spacing
     if settings.spacing is not None:
         return settings.spacing
-    z, y, x = spacing_of(volumes[0].image)
-    return z, max(y, FAST_PIXEL), max(x, FAST_PIXEL)
+    return useful_spacing(volumes[0].image)
 
 
 def _iou(mask: NDArray[np.bool_], truth: NDArray[Any]) -> float:

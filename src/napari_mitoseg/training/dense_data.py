@@ -20,7 +20,8 @@ from napari_mitoseg.errors import (
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.training.dense_settings import DenseSettings, LabelKind
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
-from napari_mitoseg.training.sparse_data import replace_labels, spacing_of
+from napari_mitoseg.training.spacing import spacing_of
+from napari_mitoseg.training.sparse_data import replace_labels
 from napari_mitoseg.training.targets import UNKNOWN, label_instances
 from napari_mitoseg.volume import Region, Spacing, Volume
 

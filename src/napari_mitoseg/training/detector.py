@@ -76,7 +76,7 @@ def train_detector(  # noqa: PLR0913 - the arguments of `fit`
     stacks : sequence of TrainingStack
         To learn from, at the spacing of the model.
     settings : FitSettings
-        How; the loss should be ``"detection"``, see `detector_settings`.
+        How; the loss should be ``"detection"``, see `for_detector`.
     card : ModelCard
         Written beside the weights.
     folder : Path

@@ -16,13 +16,16 @@ from napari_mitoseg.errors import (
     DeviceMemoryError,
     InvalidParameterError,
     ShapeError,
-    WeightsError,
 )
 from napari_mitoseg.inference.device import is_out_of_memory
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
-from napari_mitoseg.training.checkpoint import read_checkpoint, write_checkpoint
+from napari_mitoseg.training.checkpoint import (
+    load_states,
+    read_checkpoint,
+    write_checkpoint,
+)
 from napari_mitoseg.training.losses import losses
 from napari_mitoseg.training.patches import (
     TrainingStack,
@@ -386,16 +389,13 @@ class _Run:
         state = read_checkpoint(self.folder, self.device)
         if state is None:
             return
-        try:
-            self.network.load_state_dict(state["network"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError) as error:
-            msg = (
-                f"The checkpoint in {self.folder} is of another network. Choose "
-                "another folder, or train from the start."
-            )
-            raise WeightsError(msg) from error
+        load_states(
+            state,
+            self.folder,
+            network=self.network,
+            average=self.average,
+            optimizer=self.optimizer,
+        )
         self.n_steps = self.validated_at = self.saved_at = state["n_steps"]
         self.began = time.monotonic() - state["seconds"]
         self.best = state["best"]

@@ -48,6 +48,11 @@ class GeometrySettings(Params):
         turned = math.sqrt(2) if self.rotate else 1.0
         return turned * math.sqrt(self.aspect) / self.smallest
 
+    @property
+    def in_plane(self) -> "GeometrySettings":
+        """The same without what happens to single sections."""
+        return self.model_copy(update={"shift_chance": 0.0, "missing_chance": 0.0})
+
     def window(self, size: int) -> int:
         """Return the side of the window that a patch of some side is made from."""
         return math.ceil(size * self.margin) + 2

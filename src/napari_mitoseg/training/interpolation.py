@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_mitoseg.errors import DeviceMemoryError, ShapeError, WeightsError
+from napari_mitoseg.errors import DeviceMemoryError, ShapeError
 from napari_mitoseg.inference.device import choose_device, is_out_of_memory
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.models.interpolation import (
@@ -28,7 +28,11 @@ from napari_mitoseg.models.interpolation_file import (
     load_interpolation,
     save_interpolation,
 )
-from napari_mitoseg.training.checkpoint import read_checkpoint, write_checkpoint
+from napari_mitoseg.training.checkpoint import (
+    load_states,
+    read_checkpoint,
+    write_checkpoint,
+)
 from napari_mitoseg.training.fit import never
 from napari_mitoseg.training.interpolation_settings import InterpolationSettings
 from napari_mitoseg.training.patches import reflected
@@ -290,15 +294,7 @@ class _Run:
         state = read_checkpoint(self.folder, self.device)
         if state is None:
             return
-        try:
-            self.network.load_state_dict(state["network"])
-            self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError) as error:
-            msg = (
-                f"The checkpoint in {self.folder} is of another network. Choose "
-                "another folder, or train from the start."
-            )
-            raise WeightsError(msg) from error
+        load_states(state, self.folder, network=self.network, optimizer=self.optimizer)
         self.n_steps = self.saved_at = state["n_steps"]
         self.began = time.monotonic() - state["seconds"]
 

@@ -178,6 +178,31 @@ def step_chance(
     return places, torch.Generator(device).manual_seed(both)
 
 
+def choose_stacks(
+    stacks: Sequence[TrainingStack], count: int, generator: torch.Generator
+) -> list[int]:
+    """Draw which stack each patch comes from, by their weights.
+
+    Parameters
+    ----------
+    stacks : sequence of TrainingStack
+        To choose from.
+    count : int
+        Patches.
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    list of int
+        Numbers of stacks.
+    """
+    weights = torch.tensor([stack.weight for stack in stacks])
+    chosen = torch.multinomial(weights, count, replacement=True, generator=generator)
+    numbers: list[int] = chosen.tolist()
+    return numbers
+
+
 def sample_windows(
     stacks: Sequence[TrainingStack],
     window: Window,
@@ -211,11 +236,9 @@ def sample_windows(
     labels : Tensor of float32, shape (count, depth, size, size)
         -1 unlabelled, 0 background, instances above 0.
     """
-    weights = torch.tensor([stack.weight for stack in stacks])
-    chosen = torch.multinomial(weights, count, replacement=True, generator=generator)
     pairs = [
         _cut(stacks[i], window, _centre(stacks[i], generator, foreground, dark))
-        for i in chosen.tolist()
+        for i in choose_stacks(stacks, count, generator)
     ]
     return torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs])
 

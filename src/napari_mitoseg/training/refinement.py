@@ -93,9 +93,7 @@ class RefinementBatches:
             for _ in range(settings.batch)
         ]
         inputs, labels = (torch.stack(part) for part in zip(*cuts, strict=True))
-        geometry = settings.geometry.model_copy(
-            update={"shift_chance": 0.0, "missing_chance": 0.0}
-        )
+        geometry = settings.geometry.in_plane
         inputs, labels = deform(inputs, labels, size, geometry, chance)
         n_masks = 2 * network.context + 1
         images = inputs[:, n_masks:]

@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 
 from napari_mitoseg.annotation.encoding import MITOCHONDRION, UNLABELLED, Annotation
-from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.grid import Grid
 from napari_mitoseg.inference.resampling import resize_planes
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
+from napari_mitoseg.training.spacing import spacing_of
 from napari_mitoseg.training.targets import UNKNOWN, labels_from_annotation
 from napari_mitoseg.volume import Spacing, Volume
 
@@ -136,33 +136,6 @@ def planar_grid(volume: Volume, spacing: Spacing) -> Grid:
     """Return the grid of a model of two dimensions on a volume."""
     _, y, x = (o / s for o, s in zip(spacing_of(volume), spacing, strict=True))
     return Grid.between(volume.shape, (1.0, y, x))
-
-
-def spacing_of(volume: Volume) -> Spacing:
-    """Return the spacing of a volume.
-
-    Parameters
-    ----------
-    volume : Volume
-        The image.
-
-    Returns
-    -------
-    tuple of float
-        nm, ZYX.
-
-    Raises
-    ------
-    InvalidParameterError
-        If it has none.
-    """
-    if volume.spacing is None:
-        msg = (
-            f"{volume.name} states no spacing, and a model has to know what it was "
-            "trained on. Give the spacing in nm as z,y,x, for example 40,5.9,5.9."
-        )
-        raise InvalidParameterError(msg)
-    return volume.spacing
 
 
 def replace_labels(stack: TrainingStack, labels: torch.Tensor) -> TrainingStack:

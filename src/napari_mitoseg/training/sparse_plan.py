@@ -19,7 +19,6 @@ PAPER_AFFINE = 0.03
 """Standard deviation of control points over the size of the patch: the middle of what
 the package that the paper used recommends, 0.01 to 0.05."""
 
-FAST_PIXEL = 8.0
 FAST_MINUTES = 6.0
 FAST_WIDTHS = (24, 48, 96, 128, 192)
 FAST_AFFINE = 0.02

@@ -6,36 +6,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitoseg.jobs import Progress
 from napari_mitoseg.models.zoo import TrainedModel
+from napari_mitoseg.training.progress import TrainingProgress
 
 Preview = tuple[int, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
-class SparseProgress(Progress):
-    """How far the training has come.
+class SparseProgress(TrainingProgress):
+    """How far the training has come; IoU needs three labelled slices.
 
     Attributes
     ----------
-    phase : str
-        What is being done, in a few words.
-    loss : float or None
-        Of the step just made; None between steps.
-    iou : float or None
-        Held-out: on a labelled slice that training has not seen so far; None until it
-        is measured, and where fewer than three slices are labelled.
-    seconds_left : float or None
-        Estimate to the end of the whole job; None while it is not known.
     preview : tuple of int and ndarray, or None
         A slice and its probability × 255, uint8 (Y, X), by the network as it is now;
         only in the report after it was made.
     """
 
-    phase: str = ""
-    loss: float | None = None
-    iou: float | None = None
-    seconds_left: float | None = None
     preview: Preview | None = None
 
 
@@ -60,7 +47,7 @@ class SparseResult:
         How far the predictions of a slice differ, 0 to 1: one minus the soft IoU of
         S_c and the final probability; 0 in completely labelled slices.
     iou : float or None
-        Held-out IoU, see `SparseProgress`.
+        Held-out IoU, see `TrainingProgress`.
     """
 
     model: TrainedModel

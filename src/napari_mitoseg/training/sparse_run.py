@@ -30,6 +30,7 @@ from napari_mitoseg.training.fit import FitProgress, FitResult, fit
 from napari_mitoseg.training.patches import context_slices
 from napari_mitoseg.training.precision import faster_precision
 from napari_mitoseg.training.preview import Previewer
+from napari_mitoseg.training.progress import TOTAL
 from napari_mitoseg.training.provenance import (
     HeldOut,
     command_of,
@@ -39,14 +40,14 @@ from napari_mitoseg.training.refinement import RefinementBatches
 from napari_mitoseg.training.schedule import Schedule
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.soft_labels import SoftLabels, make_soft_labels
+from napari_mitoseg.training.spacing import spacing_of, useful_spacing
 from napari_mitoseg.training.sparse_data import (
     SparseData,
     planar_grid,
     prepare_data,
     replace_labels,
-    spacing_of,
 )
-from napari_mitoseg.training.sparse_plan import FAST_PIXEL, make_plan
+from napari_mitoseg.training.sparse_plan import make_plan
 from napari_mitoseg.training.sparse_report import (
     SparseProgress,
     SparseResult,
@@ -61,7 +62,6 @@ from napari_mitoseg.training.warm_start import (
 from napari_mitoseg.training.work_folder import WorkFolder, fingerprint
 from napari_mitoseg.volume import Spacing, Volume
 
-TOTAL = 1000
 HELD, FIRST, COARSE, SECOND, FINAL = "held-out", "N_se", "S_c", "N_sp", "final"
 PHASES = {
     HELD: "Training N_se without a slice",
@@ -274,13 +274,12 @@ class SparseRun:
         return relayed(job, report)
 
     def _report(self, progress: Progress, part: str, share: float) -> SparseProgress:
-        report = SparseProgress(
-            round(TOTAL * self._schedule.fraction(share)),
-            TOTAL,
+        report = SparseProgress.of(
+            self._schedule,
+            share,
             progress.message,
             phase=PHASES[part],
             iou=self._iou,
-            seconds_left=self._schedule.seconds_left(share),
         )
         if not isinstance(progress, FitProgress):
             return report
@@ -470,12 +469,10 @@ def _working_spacing(
     volume: Volume, settings: SparseSettings, start: TrainedModel | None
 ) -> Spacing:
     """Return the spacing a model works at: its start's, or as fine as is useful."""
-    z, y, x = spacing_of(volume)
+    own = spacing_of(volume)
     if start is not None:
         return start.card.spacing
-    if settings.preset == "paper":
-        return z, y, x
-    return z, max(y, FAST_PIXEL), max(x, FAST_PIXEL)
+    return own if settings.preset == "paper" else useful_spacing(volume)
 
 
 def _image_planes(network: Network, data: SparseData, z: int) -> torch.Tensor:
