@@ -7,7 +7,8 @@ choose the best weights by), the last five are predicted and scored: IoU, Dice a
 IoU of the foreground mask, AP-75 of its instances (the truth is semantic: its instances
 are its connected components).  Seconds are those of the whole recipe, memory is the
 peak of training and predicting.  Each row is made in a process of its own and kept in
-``--out``, so the benchmark may be interrupted and gone on with.
+``--out``, so the benchmark may be interrupted and gone on with.  ``processor_time.py``
+counts the minutes of one thread instead of those on the wall.
 """
 
 import argparse
@@ -198,8 +199,8 @@ def in_process(name: str, stack: str, arguments: argparse.Namespace) -> Row | No
     """Measure one system in a process of its own, or read what was measured."""
     record = arguments.out / f"{stack}-{name}.json"
     if not record.is_file():
-        command = [sys.executable, __file__, "--one", name, *sys.argv[1:]]
-        child = subprocess.Popen([*command, "--stacks", stack])
+        again = [sys.executable, *sys.orig_argv[1:]]
+        child = subprocess.Popen([*again, "--one", name, "--stacks", stack])
         _, status, used = os.wait4(child.pid, 0)
         if status:
             print(f"  {name} failed on {stack}", flush=True)
