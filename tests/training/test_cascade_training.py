@@ -1,5 +1,6 @@
 """Training of the detector and of the cascade on a tiny stack."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -202,9 +203,14 @@ def test_steps_stay_as_they_are() -> None:
 
 
 def test_settings_of_the_paper() -> None:
+    """(165 − 32) / 8, (768 − 256) / 64 and (1024 − 256) / 128 steps, and 1 each."""
     settings = paper_segmentation_settings()
     assert (settings.patch, settings.batch) == ((32, 256, 256), 4)
     assert (settings.learning_rate, settings.loss) == (0.01, "bce")
+    assert settings.steps == 100 * 284 == 100 * math.ceil(18 * 9 * 7 / 4)
+    assert settings.schedule == "constant"
+    assert (settings.foreground, settings.dark) == (0, 0)
+    assert (settings.geometry, settings.averaging) == (NO_GEOMETRY, 0)
 
 
 def test_labels_without_mitochondria_are_refused(
