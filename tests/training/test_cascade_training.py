@@ -14,6 +14,7 @@ from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.architectures import Cascade, Detector, architectures
 from napari_mitoseg.models.zoo import ModelCard, load_model
 from napari_mitoseg.training.appearance import NO_APPEARANCE
+from napari_mitoseg.training.augmentations import CHALLENGE
 from napari_mitoseg.training.cascade import (
     fit_cascade,
     predict_in_tiles,
@@ -21,10 +22,12 @@ from napari_mitoseg.training.cascade import (
 )
 from napari_mitoseg.training.cascade_settings import (
     CascadeSettings,
+    for_segmentation,
     paper_segmentation_settings,
 )
 from napari_mitoseg.training.dense import train_dense
 from napari_mitoseg.training.dense_data import LabelledVolume
+from napari_mitoseg.training.dense_plan import LIGHT
 from napari_mitoseg.training.dense_settings import DenseSettings
 from napari_mitoseg.training.detector import (
     for_detector,
@@ -200,6 +203,16 @@ def test_steps_stay_as_they_are() -> None:
     settings = CascadeSettings(limit="steps", segmentation=PLAIN, detector=DETECTING)
     stages = settings.stages("multi-slice-fusion").values()
     assert [(s.limit, s.steps) for s in stages] == [("steps", 120), ("steps", 30)]
+
+
+def test_light_augmentations_are_the_turns_of_the_paper() -> None:
+    """Others are what was asked for."""
+    light, other = (
+        for_segmentation(PLAIN.model_copy(update={"augmentations": chain}))
+        for chain in (LIGHT, CHALLENGE)
+    )
+    assert (light.augmentations, light.geometry) == (None, NO_GEOMETRY)
+    assert other.augmentations == CHALLENGE
 
 
 def test_settings_of_the_paper() -> None:

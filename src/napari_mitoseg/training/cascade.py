@@ -142,7 +142,6 @@ def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
     settings : FitSettings
         Of the 3D networks, but for what `for_segmentation` decides; and the length of
         the whole training: the time is shared out, steps are those of each stage.
-        Augmentations by name are for the detector and for multi-cue's 3D network.
     card : ModelCard
         Written beside the weights.
     folder : Path

@@ -8,6 +8,7 @@ from napari_mitoseg.models.residual_unet import ResUNet3dConfig
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.training.appearance import NO_APPEARANCE, AppearanceSettings
 from napari_mitoseg.training.cue_batches import CueNoise
+from napari_mitoseg.training.dense_plan import LIGHT
 from napari_mitoseg.training.detector import for_detector
 from napari_mitoseg.training.geometry import NO_GEOMETRY
 from napari_mitoseg.training.settings import FitSettings
@@ -32,14 +33,16 @@ def for_segmentation(settings: FitSettings) -> FitSettings:
     Returns
     -------
     FitSettings
-        Binary cross-entropy and the turns of the paper, a milder change of appearance
-        than the default.
+        Binary cross-entropy; in the place of the light augmentations the turns of the
+        paper and a little change of appearance, others as they are.
     """
+    named = settings.augmentations
     return with_cross_entropy(settings).model_copy(
         update={
             "averaging": 0.99,
             "geometry": NO_GEOMETRY,
             "appearance": AppearanceSettings(stain=0.2, local=0.1, stripes=0),
+            "augmentations": None if named == LIGHT else named,
         }
     )
 
