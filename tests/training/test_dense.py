@@ -139,6 +139,37 @@ def test_any_network_is_trained_and_described(
     assert len(losses) == 4 * n_networks
 
 
+@pytest.mark.parametrize(
+    ("architecture", "config", "patch"),
+    [
+        ("detector", {"widths": [4, 6]}, (1, 32, 32)),
+        (
+            "cascade",
+            {
+                "detector": {"widths": [4, 6]},
+                "segmentation": {"widths": [3, 4], "z_halvings": 0},
+            },
+            (2, 32, 32),
+        ),
+    ],
+)
+def test_detectors_are_scored_by_their_boxes(
+    architecture: str,
+    config: dict[str, Any],
+    patch: tuple[int, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dense, "measure_box_precision", lambda *_: 0.25)
+    values = {"architecture": architecture, "config": config, "patch": patch}
+    card = train(tmp_path, changed(steps=1, batch=1, **values)).model.card
+    assert [score.measure for score in card.scores] == ["IoU", "AP-50"]
+    assert (card.scores[1].data, card.scores[1].value) == (
+        "discs, slices kept back",
+        0.25,
+    )
+
+
 def test_it_learns(tmp_path: Path) -> None:
     result = train(
         tmp_path, changed(steps=100, augmentation="none", config={"widths": [8, 12]})

@@ -116,7 +116,7 @@ def train(  # noqa: PLR0913 - the options of the command
         for grey, truth in [(image, labels), *(more or [])]
     ]
     result = run(train_dense(pairs, settings, folder=out, resume=resume))
-    scores = "".join(f", IoU {s.value:.3f} on {s.data}" for s in result.scores)
+    scores = "".join(f", {s.measure} {s.value:.3f} on {s.data}" for s in result.scores)
     tell(f"Model written to {result.folder} after {result.steps} steps{scores}")
 
 

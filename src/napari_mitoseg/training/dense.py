@@ -19,6 +19,8 @@ from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import cutoff
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.cascade import Cascade
+from napari_mitoseg.models.detector import Detector
 from napari_mitoseg.models.spatial_continuity import Stage
 from napari_mitoseg.models.zoo import (
     ModelCard,
@@ -40,6 +42,7 @@ from napari_mitoseg.training.dense_plan import (
 )
 from napari_mitoseg.training.dense_report import DenseResult
 from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
+from napari_mitoseg.training.detector import measure_box_precision
 from napari_mitoseg.training.fit import FitProgress, FitResult, never
 from napari_mitoseg.training.precision import faster_precision
 from napari_mitoseg.training.progress import TOTAL, TrainingProgress
@@ -63,6 +66,10 @@ would take longer those in the middle are scored."""
 HOW = (
     "slices kept back from training, which chose the best weights by some of them; "
     "semantic map > 0.5, no augmentation"
+)
+HOW_BOXES = (
+    "boxes of the detector against those around the labelled pieces of a slice; some "
+    "slices kept back from training, of a 3D network parts of them"
 )
 
 
@@ -224,7 +231,21 @@ class _DenseRun:
             slices = f"{region.start[0]}–{region.stop[0] - 1}"
             data = f"{pair.image.name}, slices {slices}"
             scores.append(Score(data=data, value=value, seen="same stack", how=HOW))
-        return tuple(scores)
+        return (*scores, *self._box_scores(model.network))
+
+    def _box_scores(self, network: Network) -> tuple[Score, ...]:
+        """Measure how well boxes are found in what was watched, if boxes are."""
+        detector = network.detector if isinstance(network, Cascade) else network
+        watched = self._data.watched
+        if not isinstance(detector, Detector) or not watched:
+            return ()
+        value = round(measure_box_precision(detector, watched), 3)
+        names = ", ".join(dict.fromkeys(stack.name for stack in watched))
+        data = f"{names}, slices kept back"
+        score = Score(
+            data=data, measure="AP-50", value=value, seen="same stack", how=HOW_BOXES
+        )
+        return (score,)
 
     def _reported(self, job: Job[Any], part: str) -> Job[Any]:
         """Run a job as a part of the whole."""
