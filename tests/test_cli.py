@@ -13,6 +13,7 @@ import tifffile
 
 from napari_mitoseg import cli
 from napari_mitoseg.io import read_labels
+from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Volume
 
@@ -333,6 +334,16 @@ def test_models_lists_spacing_licence_scores_and_place(run: Command) -> None:
     assert status == 0
     for word in ("fast", "spacing", "licence", "cite", "weights", "nm", "IoU"):
         assert word in said
+
+
+def test_models_lists_every_network_with_what_to_cite(run: Command) -> None:
+    _, said, _ = run("models")
+    _, _, networks = said.partition("Networks: napari-mitoseg train")
+    lines = networks.splitlines()
+    for name in architectures:
+        assert name in lines
+        for cited in architectures[name].citation:
+            assert f"  cite      {cited}" in lines
 
 
 def test_the_default_recipe_is_written_out(segment: Command, out: Path) -> None:
