@@ -173,6 +173,20 @@ def test_n_sp_is_chosen_by_validation_only_where_it_sees_masks_alone(
     assert both.scores == ()
 
 
+@pytest.mark.parametrize("n_reports", [2, 8])
+def test_resumed_equals_uninterrupted(n_reports: int, tmp_path: Path) -> None:
+    """Broken off in N_se, and in N_sp behind three steps and four coarse masks."""
+    whole, _ = fitted(tmp_path / "whole", build())
+    folder = tmp_path / "parts"
+    job = fit_continuity(build(), [stripes()], SETTINGS, card=CARD, folder=folder)
+    for _ in range(n_reports):
+        next(job)
+    job.close()
+    resumed, _ = fitted(folder, build(), resume=True)
+    assert resumed.steps == whole.steps == 3
+    torch.testing.assert_close(weights(resumed.network), weights(whole.network))
+
+
 def test_time_is_shared_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten minutes: five for N_se; the masks take one of the other five."""
     minutes: list[float] = []

@@ -308,6 +308,14 @@ def test_an_earlier_model_stays_until_the_new_one_is_whole(tmp_path: Path) -> No
     assert load_model(tmp_path).card.sha256 == before
 
 
+def test_preprocessing_changes_images_and_leaves_labels() -> None:
+    (found,) = dense.preprocessed([PAIR], changed(preprocessing=({"step": "invert"},)))
+    before, after = PAIR.image.read_slice(2), found.image.read_slice(2)
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] == pytest.approx(-1)
+    assert found.labels is PAIR.labels
+    assert (found.image.spacing, found.image.name) == (SPACING, "discs")
+
+
 # ------------------------------------------------------------ refused
 
 LABELS = np.asarray(PAIR.labels.data)

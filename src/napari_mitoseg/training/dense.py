@@ -29,6 +29,7 @@ from napari_mitoseg.models.zoo import (
     load_model,
     save_model,
 )
+from napari_mitoseg.preprocessing import Pipeline
 from napari_mitoseg.training.checkpoint import CHECKPOINT_FILE
 from napari_mitoseg.training.dense_data import (
     LabelledVolume,
@@ -136,8 +137,42 @@ def train_dense(
     chosen = _named(settings, start)
     chosen_augmentations(chosen)
     check_volumes(volumes, chosen)
-    run = _DenseRun(volumes, chosen, start, folder)
+    run = _DenseRun(preprocessed(volumes, chosen), chosen, start, folder)
     return (yield from run.job(resume=resume, stop=stop))
+
+
+def preprocessed(
+    volumes: Sequence[LabelledVolume], settings: DenseSettings
+) -> list[LabelledVolume]:
+    """Put the preprocessing that was chosen in front of images.
+
+    Parameters
+    ----------
+    volumes : sequence of LabelledVolume
+        Images and their labels.
+    settings : DenseSettings
+        Which steps.
+
+    Returns
+    -------
+    list of LabelledVolume
+        Images changed when they are read; labels as they were.
+
+    Raises
+    ------
+    UnknownNameError, InvalidParameterError
+        If there is no such step, a setting of it is wrong, or it moves sections.
+    """
+    pipeline = Pipeline.parse(list(settings.preprocessing))
+    for step in pipeline.steps:
+        if not getattr(step, "is_local", True):
+            msg = (
+                f"The preprocessing step {step.name!r} moves sections, and labels "
+                "would not follow. Leave it out, or give a stack that has been through "
+                "it."
+            )
+            raise InvalidParameterError(msg)
+    return [replace(pair, image=pipeline(pair.image)) for pair in volumes]
 
 
 class _DenseRun:
