@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.errors import DeviceMemoryError, InvalidParameterError
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.architectures import SpatialContinuity, architectures
 from napari_mitoseg.models.zoo import ModelCard, load_model
@@ -203,6 +203,18 @@ def test_time_is_shared_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     result, _ = fitted(tmp_path, build(), settings=timed)
     assert minutes == [5.0, 4.0]
     assert result.seconds == 540
+
+
+def test_too_little_memory_for_a_slice_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(continuity, "predict_plane", refuse)
+    with pytest.raises(DeviceMemoryError, match="slice of 32×32 pixels"):
+        fitted(tmp_path, build())
+    assert load_model(tmp_path / "N_se").card.architecture == "fast"
 
 
 def test_other_networks_are_refused(tmp_path: Path) -> None:

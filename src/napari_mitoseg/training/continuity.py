@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.errors import DeviceMemoryError, InvalidParameterError
+from napari_mitoseg.inference.device import is_out_of_memory
 from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.base import Network
@@ -129,6 +130,8 @@ def fit_continuity(  # noqa: PLR0913 - the arguments of `fit`
     ------
     InvalidParameterError
         If the network is another one.
+    DeviceMemoryError
+        If the device has too little memory for a slice; checkpoints are kept.
     MitoSegError
         As `fit` does.
 
@@ -302,7 +305,7 @@ class _ContinuityRun:
                 yield Progress(round(TOTAL * SHARE), TOTAL, f"Coarse mask of slice {z}")
                 seen = context_slices(z, network.context, stack.z_step, depth)
                 image = stack.image[seen].to(self._device)
-                planes.append(predict_plane(network, image).cpu())
+                planes.append(_predicted(network, image).cpu())
             coarse = (torch.stack(planes) * FULL).round().to(torch.uint8)
             masks = as_masks(coarse.numpy(), self._network.masks)
             found.append(torch.from_numpy(masks))
@@ -318,3 +321,19 @@ class _ContinuityRun:
             uses_truth=False,
             truth_share=0.0,
         )
+
+
+def _predicted(network: Network, planes: Tensor) -> Tensor:
+    """Predict a slice; say so if the device has too little memory for it."""
+    try:
+        return predict_plane(network, planes)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        size = "×".join(map(str, planes.shape[1:]))
+        msg = (
+            f"Predicting a slice of {size} pixels ran out of memory on "
+            f"{planes.device}. Close other programs, train on smaller stacks, or "
+            "choose another device; what N_se has learned is kept."
+        )
+        raise DeviceMemoryError(msg) from error
