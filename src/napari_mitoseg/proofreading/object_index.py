@@ -13,7 +13,7 @@ from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.proofreading import label_array
 from napari_mitoseg.proofreading.label_array import LabelArray, WritableArray
-from napari_mitoseg.proofreading.regions import as_region, union
+from napari_mitoseg.proofreading.regions import as_region
 from napari_mitoseg.volume import Array, Region
 
 Integers = NDArray[np.int64]
@@ -275,14 +275,16 @@ def _first_shown(
 ) -> int | None:
     """Return where an object begins along an axis, or where it ends."""
     for layer in _layers(region, axis, array.chunk[axis], from_end=from_end):
-        found = [
-            bounds(array.read(block) == label, block.start)
-            for block in array.blocks(layer)
-        ]
-        boxes = [box for box in found if box is not None]
-        if boxes:
-            box = union(boxes)
-            return (box.stop if from_end else box.start)[axis]
+        found: list[int] = []
+        outermost = (layer.stop if from_end else layer.start)[axis]
+        for block in array.blocks(layer):
+            box = bounds(array.read(block) == label, block.start)
+            if box is not None:
+                found.append((box.stop if from_end else box.start)[axis])
+            if outermost in found:
+                break
+        if found:
+            return max(found) if from_end else min(found)
     return None
 
 
