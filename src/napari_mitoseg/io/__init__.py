@@ -1,8 +1,6 @@
 """Reading EM stacks and labels, and writing results.
 
-`read_volume`, `read_labels`, `check_image`, `write_image_tiff`, `write_labels_tiff`,
-`write_result_zarr` and `staged` are loaded when first used: zarr alone takes a quarter
-of a second.
+The public names are loaded when first used: zarr alone takes a quarter of a second.
 """
 
 from importlib import import_module
@@ -12,28 +10,33 @@ if TYPE_CHECKING:
     from napari_mitoseg.io.annotation import read_annotation
     from napari_mitoseg.io.atomic import staged
     from napari_mitoseg.io.checks import check_image
+    from napari_mitoseg.io.label_files import label_formats, write_labels
     from napari_mitoseg.io.ome_zarr import write_result_zarr
     from napari_mitoseg.io.read import read_labels, read_volume
     from napari_mitoseg.io.tiff import write_image_tiff, write_labels_tiff
 
 __all__ = [
     "check_image",
+    "label_formats",
     "read_annotation",
     "read_labels",
     "read_volume",
     "staged",
     "write_image_tiff",
+    "write_labels",
     "write_labels_tiff",
     "write_result_zarr",
 ]
 
 _HOMES = {
     "check_image": "checks",
+    "label_formats": "label_files",
     "read_annotation": "annotation",
     "read_labels": "read",
     "read_volume": "read",
     "staged": "atomic",
     "write_image_tiff": "tiff",
+    "write_labels": "label_files",
     "write_labels_tiff": "tiff",
     "write_result_zarr": "ome_zarr",
 }
