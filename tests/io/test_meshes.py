@@ -55,9 +55,7 @@ def test_several_objects_in_one_file(tmp_path, name):
 
 def test_obj_names_its_objects(tmp_path):
     write_meshes(tmp_path / "a.obj", MESHES)
-    scene = trimesh.load_scene(
-        tmp_path / "a.obj", split_object=True, group_material=False
-    )
+    scene = trimesh.load_scene(tmp_path / "a.obj", split_objects=True)
     assert len(scene.geometry) == 2
     text = (tmp_path / "a.obj").read_text()
     assert "o label_7\n" in text

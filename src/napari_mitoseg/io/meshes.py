@@ -241,23 +241,7 @@ def _write_ply(file: BinaryIO, surfaces: Surfaces, unit: MeshUnit) -> None:
     """Write label and colour with each vertex."""
     point = np.dtype([("xyz", "<f4", 3), ("rgb", "u1", 3), ("label", "<u4")])
     triangle = np.dtype([("n", "u1"), ("corners", "<i4", 3)])
-    counts = [
-        sum(len(part) for part in parts)
-        for parts in zip(*surfaces.values(), strict=True)
-    ]
-    lines = [
-        "ply",
-        "format binary_little_endian 1.0",
-        f"comment napari-mitoseg, x y z in {WORDS[unit]}s",
-        f"element vertex {n_vertices}",
-        *(f"property float {axis}" for axis in "xyz"),
-        *(f"property uchar {colour}" for colour in ("red", "green", "blue")),
-        "property uint label",
-        f"element face {n_faces}",
-        "property list uchar int vertex_indices",
-        "end_header",
-    ]
-    file.write(("\n".join(lines) + "\n").encode())
+    file.write(_ply_header(surfaces, unit).encode())
     for label, (vertices, _) in surfaces.items():
         points = np.zeros(len(vertices), point)
         points["xyz"], points["label"] = vertices, label
@@ -265,10 +249,26 @@ def _write_ply(file: BinaryIO, surfaces: Surfaces, unit: MeshUnit) -> None:
         file.write(points.tobytes())
     first = 0
     for vertices, faces in surfaces.values():
-        triangles = np.full(len(faces), 3, triangle)
-        triangles["corners"] = faces + first
+        triangles = np.zeros(len(faces), triangle)
+        triangles["n"], triangles["corners"] = 3, faces + first
         file.write(triangles.tobytes())
         first += len(vertices)
+
+
+def _ply_header(surfaces: Surfaces, unit: MeshUnit) -> str:
+    lines = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"comment napari-mitoseg, x y z in {WORDS[unit]}s",
+        f"element vertex {sum(len(one.vertices) for one in surfaces.values())}",
+        *(f"property float {axis}" for axis in "xyz"),
+        *(f"property uchar {colour}" for colour in ("red", "green", "blue")),
+        "property uint label",
+        f"element face {sum(len(one.faces) for one in surfaces.values())}",
+        "property list uchar int vertex_indices",
+        "end_header",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _normals(corners: NDArray[np.float32]) -> NDArray[np.float32]:
