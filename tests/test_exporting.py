@@ -168,7 +168,7 @@ def test_voxels_need_none(tmp_path):
 @pytest.mark.parametrize("name", ["a.tif", "a.ply", "a.swc"])
 def test_objects_that_are_not_there(tmp_path, name):
     settings = ExportSettings(objects=(3, 4))
-    with pytest.raises(InvalidParameterError, match="no object 4; .*2 objects, f"):
+    with pytest.raises(InvalidParameterError, match=r"no object 4; .*2 objects"):
         drain(export_labels(volume(), tmp_path / name, settings))
     assert not names(tmp_path)
 
