@@ -19,7 +19,6 @@ from napari_mitoseg.exporting import (
     ExportSettings,
     export_labels,
     export_objects,
-    needs_spacing,
     object_formats,
 )
 from napari_mitoseg.io import read_labels, read_volume
@@ -80,7 +79,7 @@ def test_all_surfaces_in_one_file(tmp_path, name):
 
 
 def test_surfaces_in_nanometres(tmp_path):
-    settings = ExportSettings(unit="nm", objects=(70_000,))
+    settings = ExportSettings(unit="nanometre", objects=(70_000,))
     drain(export_labels(volume(), tmp_path / "a.stl", settings))
     (part,) = loaded(tmp_path / "a.stl")
     assert part.volume == pytest.approx(BOX_UM3 * 1e9, rel=0.05)
@@ -148,19 +147,15 @@ def test_crops_with_neighbours_and_image(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.ply", "a.obj", "a.stl", "a.swc"])
 def test_lengths_need_a_spacing(tmp_path, name):
-    assert needs_spacing(Path(name))
     with pytest.raises(InvalidParameterError, match=r"no spacing.*--spacing"):
         drain(export_labels(volume(None), tmp_path / name))
     kind = name[-3:]
-    assert needs_spacing(tmp_path, kind)
     with pytest.raises(InvalidParameterError, match=r"no spacing"):
         drain(export_objects(volume(None), tmp_path, kind))
     assert not names(tmp_path)
 
 
 def test_voxels_need_none(tmp_path):
-    assert not needs_spacing(Path("a.nrrd"))
-    assert not needs_spacing(tmp_path, "nrrd")
     drain(export_labels(volume(None), tmp_path / "a.nrrd"))
     assert read_labels(tmp_path / "a.nrrd").spacing is None
 

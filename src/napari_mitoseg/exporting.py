@@ -42,10 +42,14 @@ class ExportSettings(Params):
         (), description="Labels of the objects to export; all where this is empty."
     )
     unit: MeshUnit = param(
-        "um", description="What a length of 1 means in a file of surfaces."
+        "micrometre", description="What a length of 1 means in a file of surfaces."
     )
     margin: int = param(
-        8, description="Voxels around the box of an object in a crop.", ge=0, le=1000
+        8,
+        description="How far a crop reaches beyond the box of its object.",
+        unit="voxels",
+        ge=0,
+        le=1000,
     )
     neighbours: bool = param(
         False, description="Keep the other objects that lie in the box of a crop."
@@ -91,28 +95,6 @@ def object_formats() -> Mapping[str, str]:
     meshes = {name: one.extension for name, one in mesh_formats.items()}
     crops = {name: one.extensions[0] for name, one in label_formats.items()}
     return {**meshes, SWC: f".{SWC}", **crops}
-
-
-def needs_spacing(out: Path, kind: str = "") -> bool:
-    """Say whether an export is about lengths, and not about voxels.
-
-    Parameters
-    ----------
-    out : Path
-        The file or folder.
-    kind : str
-        Format of one file an object; empty for one file.
-
-    Returns
-    -------
-    bool
-        True for surfaces and centrelines.
-    """
-    return (
-        _kind_of(out) in {*mesh_formats, SWC}
-        if not kind
-        else kind not in (label_formats)
-    )
 
 
 def export_labels(

@@ -20,7 +20,7 @@ def export(  # noqa: PLR0913 - the options of the command
     each: str | None = None,
     objects: str = "",
     spacing: SpacingText = None,
-    unit: Literal["um", "nm"] = "um",
+    unit: Literal["micrometre", "nanometre"] = "micrometre",
     margin: int = 8,
     neighbours: bool = False,
     image: Path | None = None,
@@ -43,7 +43,7 @@ def export(  # noqa: PLR0913 - the options of the command
         Labels with commas between them; all objects when absent.
     spacing : str, optional
         Distance between voxels in nm as Z,Y,X; overrides the file's.
-    unit : {"um", "nm"}
+    unit : {"micrometre", "nanometre"}
         What a length of 1 means in a file of surfaces.
     margin : int
         Voxels around the box of an object in a crop.

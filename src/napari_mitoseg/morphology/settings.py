@@ -3,7 +3,7 @@
 from pydantic import field_validator
 
 from napari_mitoseg.errors import InvalidParameterError
-from napari_mitoseg.morphology import descriptors  # noqa: F401  (registers them)
+from napari_mitoseg.morphology import descriptors
 from napari_mitoseg.morphology.columns import ColumnInfo
 from napari_mitoseg.morphology.family import families
 from napari_mitoseg.params import Params, param
