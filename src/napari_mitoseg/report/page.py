@@ -151,7 +151,8 @@ def figures(summary: Mapping[str, float]) -> str:
     for name, value in summary.items():
         title, unit = WORDS.get(name, (name.replace("_", " "), ""))
         text = f"{100 * value:.3g} %" if name in SHARES else f"{number(value)} {unit}"
-        boxes.append(f"<div><dt>{escape(title)}</dt><dd>{escape(text)}</dd></div>")
+        words = escape(title), escape(text.strip())
+        boxes.append("<div><dt>{}</dt><dd>{}</dd></div>".format(*words))
     return f'<dl class="figures">{"".join(boxes)}</dl>'
 
 
