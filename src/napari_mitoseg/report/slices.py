@@ -105,6 +105,16 @@ def painted(content: ReportContent, z: int) -> Array:
 def nice_length(largest: float) -> float:
     """Return the largest of 1, 2, 5, 10 ... that is not more than a length.
 
+    Parameters
+    ----------
+    largest : float
+        Above zero.
+
+    Returns
+    -------
+    float
+        1, 2 or 5 times a power of ten.
+
     Examples
     --------
     >>> nice_length(0.37), nice_length(12.0)
