@@ -17,7 +17,7 @@ LARGEST_TABLE = 1 << 24
 Colours = NDArray[np.float32]
 
 
-class ObjectColormap(DirectLabelColormap):
+class ObjectColormap(DirectLabelColormap):  # type: ignore[misc]  # napari has no types
     """One colour for each object; transparent objects are hidden.
 
     Parameters

@@ -16,7 +16,12 @@ from qtpy.QtCore import (
 )
 from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 
-from napari_mitoseg._napari.column_words import Heading, cell_text, heading_of
+from napari_mitoseg._napari.column_words import (
+    Heading,
+    cell_text,
+    heading_of,
+    presented,
+)
 from napari_mitoseg._napari.object_selection import ObjectSelection, Rows
 from napari_mitoseg.volume import Array
 
@@ -45,7 +50,7 @@ class ObjectModel(QAbstractTableModel):
 
     def set_columns(self, columns: Mapping[str, Array]) -> None:
         """Show other objects, all of them."""
-        self.columns = {name: np.asarray(one) for name, one in columns.items()}
+        self.columns = presented(columns)
         self._headings = [heading_of(name) for name in self.columns]
         self._shown = None
         self._arrange()
