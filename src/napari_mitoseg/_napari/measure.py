@@ -50,7 +50,7 @@ from napari_mitoseg._napari.plot_box import PlotBox
 from napari_mitoseg._napari.plot_canvas import PlotCanvas
 from napari_mitoseg._napari.section import Section, line_up, row_label
 from napari_mitoseg._napari.spacing_box import SpacingBox
-from napari_mitoseg._napari.summary_words import in_lines
+from napari_mitoseg._napari.summary_words import TIP, in_lines
 from napari_mitoseg.errors import MitoSegError
 from napari_mitoseg.volume import Region, Spacing
 
@@ -59,6 +59,9 @@ ONE_OBJECT = (
     "Everything has one label. If this is a mask, give each object a label of its own "
     "first: Segment mitochondria, or connected components."
 )
+SETTINGS = ("What to measure", "Other layers")
+"""Parts that are folded away when the first table is there."""
+
 TABLES = "CSV (*.csv)"
 FIGURES = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
 
@@ -201,17 +204,20 @@ class MeasureWidget(Panel):
         grid.addWidget(row_label("Spacing", "Distance between voxel centres"), 1, 0)
         grid.addWidget(self.spacing, 1, 1)
         layout.addLayout(grid)
+        contents = (self.families, self.context)
         self.sections = {
-            "What to measure": Section("What to measure", self.families),
-            "Other layers": Section("Other layers", self.context),
+            title: Section(title, content)
+            for title, content in zip(SETTINGS, contents, strict=True)
         }
         for section in self.sections.values():
+            section.button.set_expanded(True)
             layout.addWidget(section)
         self.results = QWidget()
         found = QVBoxLayout(self.results)
         found.setContentsMargins(0, 0, 0, 0)
         found.setSpacing(4)
         self.summary, self.stale = _lines(), problem_label()
+        self.summary.setToolTip(TIP)
         self.stale.setText(STALE)
         found.addWidget(self.summary)
         found.addWidget(self.stale)
@@ -295,6 +301,9 @@ class MeasureWidget(Panel):
 
     def _on_measured(self, layer: Labels, n_edits: int, measured: Measured) -> None:
         before = self.known.get(layer)
+        if not self.known:
+            for title in SETTINGS:
+                self.sections[title].button.set_expanded(False)
         if before is not None:
             before.appearance.restore()
         known = MeasuredLayer(layer, measured, self._watch(layer), n_edits)

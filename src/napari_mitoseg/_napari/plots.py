@@ -18,6 +18,9 @@ MOST_POINTS = 20_000
 
 MOST_BINS = 120
 MOST_IN_STRIP = 1500
+MANY = 5
+"""Groups whose captions must be small."""
+
 Numbers = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -65,9 +68,12 @@ class Group:
     def caption(self) -> str:
         """Name, number of objects and of layers, and the median."""
         n = self.values.size
-        layers = f" in {len(self.layers)} layers" if len(self.layers) > 1 else ""
-        middle = f"\nmedian {np.median(self.values):.3g}" if n else ""
-        return f"{self.name}\nn = {n}{layers}{middle}"
+        lines = [self.name, f"n = {n:,}"]
+        if len(self.layers) > 1:
+            lines.append(f"{len(self.layers)} layers")
+        if n:
+            lines += ["median", f"{np.median(self.values):.3g}"]
+        return "\n".join(lines)
 
 
 def draw_histogram(
@@ -107,6 +113,7 @@ def draw_histogram(
     axes.set_xscale("log" if log else "linear")
     axes.set_xlabel(title)
     axes.set_ylabel("Objects")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     dress(axes, style)
 
 
@@ -208,6 +215,7 @@ def draw_groups(
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylabel(title)
     dress(axes, style)
+    axes.tick_params(axis="x", labelsize=8 if len(groups) < MANY else 6)
 
 
 def _draw_box(axes: "Axes", place: float, values: Numbers, style: Style) -> None:
@@ -251,7 +259,11 @@ def bin_edges(values: Numbers, *, log: bool) -> Numbers:
     """
     given = np.log10(values) if log else values
     edges = np.histogram_bin_edges(given, bins=min(MOST_BINS, n_bins(given)))
-    return 10**edges if log else edges
+    if log and values.size:
+        # Rounding must not leave out the least and the most.
+        edges = 10**edges
+        edges[[0, -1]] = values.min(), values.max()
+    return edges
 
 
 def n_bins(values: Numbers) -> int:

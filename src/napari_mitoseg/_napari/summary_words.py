@@ -7,6 +7,7 @@ import numpy as np
 from napari_mitoseg._napari.measure_tasks import Measured
 
 DENSITIES = {"density_per_um3": "µm³", "density_per_um2": "µm²"}
+TIP = "In brackets: the 5th and the 95th percentile"
 SIZES = {
     "volume_um3": ("volume", "µm³"),
     "area_um2": ("area", "µm²"),
@@ -52,4 +53,4 @@ def _sizes(columns: Mapping[str, object]) -> str:
     name = next(one for one in SIZES if one in columns)
     word, unit = SIZES[name]
     low, middle, high = np.percentile(np.asarray(columns[name], float), (5, 50, 95))
-    return f"Median {word} {middle:.3g} {unit} (90 % are {low:.2g} to {high:.2g})"
+    return f"Median {word} {middle:.3g} {unit} ({low:.2g} – {high:.2g})"
