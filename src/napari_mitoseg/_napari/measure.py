@@ -62,7 +62,6 @@ ONE_OBJECT = (
 SETTINGS = ("What to measure", "Other layers")
 """Parts that are folded away when the first table is there."""
 
-TABLES = "CSV (*.csv)"
 FIGURES = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
 
 
@@ -418,7 +417,8 @@ class MeasureWidget(Panel):
 
     def _ask_save(self) -> None:
         name = self._suggested("measurements", ".csv")
-        path, _ = QFileDialog.getSaveFileName(self, "Save table", name, TABLES)
+        kinds = measure_tasks.table_patterns()
+        path, _ = QFileDialog.getSaveFileName(self, "Save table", name, kinds)
         if path:
             self.save_table(Path(path))
 

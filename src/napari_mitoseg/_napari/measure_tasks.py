@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_mitoseg.io.tables import table_formats, write_table
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.morphology import (
     Context,
@@ -74,11 +75,18 @@ def measure(order: MeasureOrder) -> Job[Measured]:
 
 def save_table(columns: Mapping[str, Array], path: Path) -> Job[Path]:
     """Write a table in the format its name asks for."""
-    from napari_mitoseg.io.tables import write_table_csv  # noqa: PLC0415
-
     yield Progress(0, 1, f"Writing {path.name}")
-    write_table_csv(path, columns)
+    write_table(path, columns)
     return path
+
+
+def table_patterns() -> str:
+    """Return the formats of tables as a file dialog wants them."""
+    kinds = {one.title: one.extensions for _, one in table_formats.items()}
+    return ";;".join(
+        f"{title} ({' '.join(f'*{ending}' for ending in endings)})"
+        for title, endings in kinds.items()
+    )
 
 
 def keep_labels(labels: LazyArray, kept: Array) -> Job[Array]:

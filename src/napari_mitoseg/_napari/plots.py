@@ -113,7 +113,7 @@ def draw_histogram(
     axes.set_xscale("log" if log else "linear")
     axes.set_xlabel(title)
     axes.set_ylabel("Objects")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="y", integer=True)
     dress(axes, style)
 
 
