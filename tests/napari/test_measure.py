@@ -671,8 +671,10 @@ def test_groups_of_layers(
     assert together.caption.splitlines() == ["all", "n = 7", "2 layers", "median", "16"]
     box.layers.item(0, 0).setCheckState(Qt.CheckState.Unchecked)
     assert [one.values.size for one in box.groups()] == [3]
+    measured.filter.set_filter(ObjectFilter((Range("n_voxels", 13),)))
+    assert [one.values.tolist() for one in box.groups()] == [[100, 16]]
     viewer.layers.remove(other)
-    assert [one.values.size for one in box.groups()] == [3]
+    assert [one.values.size for one in box.groups()] == [2]
 
 
 # ------------------------------------------------------------------ plots
@@ -753,6 +755,7 @@ def test_tables_are_saved(
         measured.current.columns["volume_um3"].tolist(), rel=1e-12
     )
     assert "z_start" in saved
+    assert saved["shown"].tolist() == [True, True, False, False]
     assert "(*.csv)" in measure_tasks.table_patterns()
 
 

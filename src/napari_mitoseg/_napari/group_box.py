@@ -29,8 +29,8 @@ HEADERS = ("Layer", "Group")
 ROW_HEIGHT, N_SHOWN = 24, 3
 LONGEST = 14
 ADVICE = (
-    "Layers of one group are put together: write the same name beside them. Each large "
-    "dot is the median of a layer."
+    "Write the same name beside layers of one group. Each large dot is the median of a "
+    "layer. Hidden objects are left out."
 )
 
 

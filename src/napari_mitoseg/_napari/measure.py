@@ -156,9 +156,18 @@ class MeasureWidget(Panel):
         look_at(self.viewer, known.layer, place)
 
     def save_table(self, path: Path) -> None:
-        """Write the table of the chosen layer, all objects and columns."""
+        """Write the table of the chosen layer: all columns, hidden objects too.
+
+        Parameters
+        ----------
+        path : Path
+            Its extension says how. While some objects are hidden, the column ``shown``
+            tells which.
+        """
         if self._current is not None and not self.is_busy:
-            columns = self._current.columns
+            columns, shown = self._current.columns, self._current.shown
+            if not shown.all():
+                columns["shown"] = shown
             self.run(self._on_saved, measure_tasks.save_table, columns, path)
 
     def save_figure(self, canvas: PlotCanvas, path: Path) -> None:
@@ -311,8 +320,7 @@ class MeasureWidget(Panel):
             known.set_filter(before.filter)
             known.set_colouring(before.colouring)
         self._show(known if layer is self.labels.layer else self._current)
-        entries = [Entry(one.name, one.columns) for one in self.known.values()]
-        self.groups.set_entries(entries)
+        self._show_groups()
         self.say(_advice(measured))
         self._refresh()
 
@@ -341,6 +349,11 @@ class MeasureWidget(Panel):
         self.count.setText(f"{n:,} shown{hidden}")
         self.keep_button.setVisible(n < shown.size)
 
+    def _show_groups(self) -> None:
+        """Compare what is shown of each layer."""
+        known = self.known.values()
+        self.groups.set_entries([Entry(one.name, one.shown_columns) for one in known])
+
     def _on_selection(self, _by: Any) -> None:
         if self._current is not None:
             self._current.highlight(self.selection.rows)
@@ -349,6 +362,7 @@ class MeasureWidget(Panel):
         if self._current is not None:
             self._current.set_filter(wanted)
             self._show_objects(self._current)
+            self._show_groups()
 
     def _on_colour(self) -> None:
         if self._current is not None:

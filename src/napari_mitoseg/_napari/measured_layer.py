@@ -69,6 +69,11 @@ class MeasuredLayer:
         """Say of each object whether it is shown."""
         return self.appearance.shown
 
+    @property
+    def shown_columns(self) -> dict[str, Array]:
+        """The columns of the objects that are shown."""
+        return {name: values[self.shown] for name, values in self.columns.items()}
+
     def set_filter(self, wanted: ObjectFilter) -> None:
         """Show only what passes."""
         self.filter = wanted

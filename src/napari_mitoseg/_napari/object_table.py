@@ -29,6 +29,10 @@ ROW_HEIGHT = 22
 MOST_MARKED = 2000
 """Rows that are marked when they are selected elsewhere: Qt takes seconds for more."""
 
+LOOKED_AT = 100
+"""Rows that decide how wide a column is."""
+
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 Order = Qt.SortOrder
 Role = Qt.ItemDataRole
 Flag = QItemSelectionModel.SelectionFlag
@@ -83,7 +87,7 @@ class ObjectModel(QAbstractTableModel):
             name = self._headings[index.column()].name
             return cell_text(self.columns[name][self.rows[index.row()]])
         if role == Role.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            return RIGHT
         return None
 
     def headerData(  # noqa: N802 - named by Qt
@@ -163,6 +167,7 @@ class ObjectTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         style = "QHeaderView::section { padding: 2px 4px; }"
         self.horizontalHeader().setStyleSheet(style)
+        self.horizontalHeader().setResizeContentsPrecision(LOOKED_AT)
 
     def _on_rows_selected(self, *_: QItemSelection) -> None:
         chosen = [
