@@ -19,6 +19,7 @@ from napari_mitoseg._napari.plots import (
     draw_scatter,
     spread,
     thinned,
+    wrapped,
 )
 
 POSITIVE = hnp.arrays(float, st.integers(1, 80), elements=st.floats(1e-6, 1e6))
@@ -82,6 +83,16 @@ def test_groups_show_quartiles_and_the_median_of_each_layer(axes: Axes) -> None:
     boxes = [np.unique(line.get_ydata()).tolist() for line in axes.lines]
     assert [6.5] in boxes
     assert [2.25, 17.5] in boxes
+
+
+def test_long_names_are_wrapped_and_keep_their_end() -> None:
+    name = "2021-03-14_Hippocampus_CA1_animal-07_FIB-SEM_aligned treated"
+    lines = wrapped(name)
+    assert len(lines) <= 3
+    assert max(map(len, lines)) <= 14
+    assert lines[0].startswith("…")
+    assert lines[-1].endswith("treated")
+    assert wrapped("control") == ["control"]
 
 
 def test_thinning_is_always_the_same() -> None:

@@ -43,8 +43,10 @@ class EditWatch(QObject):
         self.edited.emit()
 
     def _on_drawn(self, _event: Any = None) -> None:
-        """Notice undo and redo, which only draw anew."""
-        if self._depths() != self._history:
+        """Notice undo and redo, which draw anew and move a step between two lists."""
+        before, now = self._history, self._depths()
+        self._history = now
+        if now != before and sum(now) == sum(before):
             self._on_edited()
 
     def _depths(self) -> tuple[int, int]:

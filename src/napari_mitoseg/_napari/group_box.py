@@ -27,7 +27,6 @@ from napari_mitoseg.volume import Array
 
 HEADERS = ("Layer", "Group")
 ROW_HEIGHT, N_SHOWN = 24, 3
-LONGEST = 14
 ADVICE = (
     "Write the same name beside layers of one group. Each large dot is the median of a "
     "layer. Hidden objects are left out."
@@ -95,7 +94,7 @@ class GroupBox(QWidget):
         self.layers.blockSignals(True)
         self.layers.setRowCount(len(entries))
         for row, entry in enumerate(entries):
-            fresh = (Qt.CheckState.Checked, _short(entry.name))
+            fresh = (Qt.CheckState.Checked, entry.name)
             state, group = known.get(entry.name, fresh)
             name = QTableWidgetItem(entry.name)
             name.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
@@ -166,8 +165,3 @@ def _table() -> QTableWidget:
     table.setFixedHeight((N_SHOWN + 1) * ROW_HEIGHT)
     table.setToolTip("Measured layers; write a group beside each")
     return table
-
-
-def _short(name: str) -> str:
-    """Return the end of a name: that is where layers of one image differ."""
-    return name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"

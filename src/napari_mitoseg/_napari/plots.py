@@ -3,6 +3,7 @@
 Nothing here knows Qt: the same functions draw on the screen and into files.
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ MOST_POINTS = 20_000
 
 MOST_BINS = 120
 MOST_IN_STRIP = 1500
+CAPTION = 14
+"""Characters of a line under a group."""
+
 MANY = 5
 """Groups whose captions must be small."""
 
@@ -68,7 +72,7 @@ class Group:
     def caption(self) -> str:
         """Name, number of objects and of layers, and the median."""
         n = self.values.size
-        lines = [self.name, f"n = {n:,}"]
+        lines = [*wrapped(self.name), f"n = {n:,}"]
         if len(self.layers) > 1:
             lines.append(f"{len(self.layers)} layers")
         if n:
@@ -207,15 +211,36 @@ def draw_groups(
         across = place + spread(strip.size)
         axes.scatter(across, strip, s=9, c=style.plain, alpha=0.7, linewidths=0)
         _draw_box(axes, float(place), values, style)
-        medians = [float(np.median(one)) for one in group.layers if one.size]
-        at = place + 0.5 * spread(len(medians))
-        axes.scatter(at, medians, s=46, c=style.selected, ec=style.text, zorder=4)
+        _draw_medians(axes, float(place), group, style)
     axes.set_yscale("log" if log else "linear")
     axes.set_xticks(places, [group.caption for group in groups])
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylabel(title)
     dress(axes, style)
     axes.tick_params(axis="x", labelsize=8 if len(groups) < MANY else 6)
+
+
+def wrapped(name: str) -> list[str]:
+    """Break a name into short lines; of a very long one the end is kept.
+
+    Parameters
+    ----------
+    name : str
+        Of a group.
+
+    Returns
+    -------
+    list of str
+        At most three lines.
+
+    Examples
+    --------
+    >>> wrapped("synthetic EM instances")
+    ['synthetic EM', 'instances']
+    """
+    longest = 3 * (CAPTION - 2)
+    kept = name if len(name) <= longest else f"…{name[1 - longest :]}"
+    return textwrap.wrap(kept, CAPTION, break_on_hyphens=False)[:3]
 
 
 def _draw_box(axes: "Axes", place: float, values: Numbers, style: Style) -> None:
@@ -234,6 +259,14 @@ def _draw_box(axes: "Axes", place: float, values: Numbers, style: Style) -> None
         medianprops={"color": style.text, "linewidth": 2},
         zorder=3,
     )
+
+
+def _draw_medians(axes: "Axes", place: float, group: Group, style: Style) -> None:
+    """Draw the median of each layer of a group that has several."""
+    medians = [float(np.median(one)) for one in group.layers if one.size]
+    if len(medians) > 1:
+        at = place + 0.5 * spread(len(medians))
+        axes.scatter(at, medians, s=46, c=style.selected, ec=style.text, zorder=4)
 
 
 def is_drawn(values: Numbers, *, log: bool) -> Mask:
