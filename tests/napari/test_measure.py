@@ -1,6 +1,8 @@
 """The Measure widget: table, canvas and plots that show the same objects."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +108,7 @@ def click(
     *,
     modifiers: tuple[str, ...] = (),
     drag: int = 0,
+    along: tuple[float, ...] | None = None,
 ) -> None:
     """Press and release the mouse at a place in the world, in nm."""
     event = SimpleNamespace(
@@ -113,8 +116,8 @@ def click(
         button=1,
         pos=np.array([50, 50]),
         position=position,
-        view_direction=None,
-        dims_displayed=[1, 2],
+        view_direction=along,
+        dims_displayed=[1, 2] if along is None else [0, 1, 2],
         modifiers=modifiers,
         is_dragging=False,
         handled=False,
@@ -378,6 +381,16 @@ def test_a_click_in_the_canvas_selects_the_row(
     assert selected_labels(measured) == [2]
     click(viewer, (80, 0, 0))
     assert selected_labels(measured) == []
+
+
+def test_a_click_in_3d_selects_the_first_object_behind_it(
+    measured: MeasureWidget, viewer: ViewerModel
+) -> None:
+    viewer.dims.ndisplay = 3
+    click(viewer, (-500, 70, 70), along=(1, 0, 0))
+    assert selected_labels(measured) == [1]
+    click(viewer, (-500, 10, 210), along=(1, 0, 0))
+    assert selected_labels(measured) == [5]
 
 
 def test_panning_and_painting_select_nothing(
@@ -673,8 +686,14 @@ def test_groups_of_layers(
     assert [one.values.size for one in box.groups()] == [3]
     measured.filter.set_filter(ObjectFilter((Range("n_voxels", 13),)))
     assert [one.values.tolist() for one in box.groups()] == [[100, 16]]
+    alive = weakref.ref(other)
     viewer.layers.remove(other)
     assert [one.values.size for one in box.groups()] == [2]
+    run(measured, finish)
+    assert [one.values.size for one in box.groups()] == [2]
+    del other
+    gc.collect()
+    assert alive() is None
 
 
 # ------------------------------------------------------------------ plots

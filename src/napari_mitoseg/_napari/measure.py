@@ -78,6 +78,7 @@ class MeasureWidget(Panel):
         super().__init__(napari_viewer, parent)
         self.known: dict[Labels, MeasuredLayer] = {}
         self._watches: dict[Labels, EditWatch] = {}
+        self._gone: list[Entry] = []
         self._current: MeasuredLayer | None = None
         self.selection = ObjectSelection(self)
         self.picker = ObjectPicker(self.viewer, self)
@@ -352,7 +353,8 @@ class MeasureWidget(Panel):
     def _show_groups(self) -> None:
         """Compare what is shown of each layer."""
         known = self.known.values()
-        self.groups.set_entries([Entry(one.name, one.shown_columns) for one in known])
+        there = [Entry(one.name, one.shown_columns) for one in known]
+        self.groups.set_entries([*self._gone, *there])
 
     def _on_selection(self, _by: Any) -> None:
         if self._current is not None:
@@ -402,9 +404,13 @@ class MeasureWidget(Panel):
         self.say(f"Made the layer {kept.name}.")
 
     def _on_removed(self, _event: Any = None) -> None:
-        """Forget who watched layers that are gone; their tables stay in the groups."""
+        """Let go of layers that are gone; their tables can still be compared."""
         for layer in [one for one in self._watches if one not in self.viewer.layers]:
             self._watches.pop(layer).deleteLater()
+            known = self.known.pop(layer, None)
+            if known is not None:
+                self._gone.append(Entry(known.name, known.shown_columns))
+        self._on_layer()
 
     def _on_edited(self) -> None:
         self._refresh()

@@ -334,7 +334,7 @@ def spread(n: int) -> Numbers:
     Examples
     --------
     >>> spread(2).round(2).tolist()
-    [0.0, 0.05]
+    [0.0, -0.15]
     """
     return 0.4 * (np.mod(np.arange(n) * 0.618034 + 0.5, 1) - 0.5)
 
