@@ -46,7 +46,7 @@ def test_a_surface_comes_back_right_side_out(tmp_path, name, inside_out):
 @pytest.mark.parametrize("name", mesh_formats)
 def test_several_objects_in_one_file(tmp_path, name):
     path = tmp_path / f"a{mesh_formats[name].extension}"
-    write_meshes(path, MESHES, "nm")
+    write_meshes(path, MESHES, "nanometre")
     parts = load(path).split()
     assert sorted(part.volume for part in parts) == pytest.approx([1e6, 1e6])
     low = sorted(part.bounds[0].tolist() for part in parts)
@@ -55,9 +55,7 @@ def test_several_objects_in_one_file(tmp_path, name):
 
 def test_obj_names_its_objects(tmp_path):
     write_meshes(tmp_path / "a.obj", MESHES)
-    scene = trimesh.load_scene(
-        tmp_path / "a.obj", split_object=True, group_material=False
-    )
+    scene = trimesh.load_scene(tmp_path / "a.obj", split_objects=True)
     assert len(scene.geometry) == 2
     text = (tmp_path / "a.obj").read_text()
     assert "o label_7\n" in text
@@ -76,7 +74,7 @@ def test_ply_keeps_labels_and_colours(tmp_path):
 
 
 def test_stl_has_normals_outward(tmp_path):
-    write_meshes(tmp_path / "a.stl", {1: tetrahedron()}, "nm")
+    write_meshes(tmp_path / "a.stl", {1: tetrahedron()}, "nanometre")
     content = (tmp_path / "a.stl").read_bytes()
     assert not content.startswith(b"solid")
     assert len(content) == 80 + 4 + 4 * 50
@@ -99,7 +97,7 @@ def test_triangles_without_area_have_no_normal(tmp_path):
 
 def test_large_coordinates_keep_their_digits():
     mesh = tetrahedron(123_456)
-    found = as_surface(mesh, "um").vertices[:, ::-1] * 1e3
+    found = as_surface(mesh, "micrometre").vertices[:, ::-1] * 1e3
     np.testing.assert_allclose(found, mesh.vertices, atol=0.02)
 
 

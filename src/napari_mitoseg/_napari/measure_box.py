@@ -23,7 +23,6 @@ from napari_mitoseg.morphology import (
     MeasurementSettings,
     families,
 )
-from napari_mitoseg.morphology.family import SurveyFamily
 from napari_mitoseg.volume import LazyArray
 
 ALWAYS = "size"
@@ -179,7 +178,7 @@ class LayerChecks(QListWidget):
 
 def cost_of(name: str) -> str:
     """Say how long a family takes, in a word or two."""
-    return "fast" if issubclass(families[name], SurveyFamily) else "slower"
+    return "slower" if families[name].by_object else "fast"
 
 
 def data_of(layer: Layer) -> LazyArray:

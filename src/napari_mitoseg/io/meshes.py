@@ -13,10 +13,9 @@ from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.io.atomic import staged
 from napari_mitoseg.registry import Registry
 
-MeshUnit = Literal["um", "nm"]
+MeshUnit = Literal["micrometre", "nanometre"]
 
-NANOMETRES: dict[MeshUnit, float] = {"um": 1e3, "nm": 1.0}
-WORDS: dict[MeshUnit, str] = {"um": "micrometre", "nm": "nanometre"}
+NANOMETRES: dict[MeshUnit, float] = {"micrometre": 1e3, "nanometre": 1.0}
 GOLDEN = 0.618034
 """Share of the colour circle between one label and the next."""
 
@@ -81,7 +80,7 @@ mesh_formats: Registry[MeshFormat] = Registry("mesh format")
 
 
 def write_meshes(
-    path: str | Path, meshes: Mapping[int, TriangleMesh], unit: MeshUnit = "um"
+    path: str | Path, meshes: Mapping[int, TriangleMesh], unit: MeshUnit = "micrometre"
 ) -> None:
     """Write the surfaces of objects into one file.
 
@@ -92,7 +91,7 @@ def write_meshes(
         complete.
     meshes : mapping of int to TriangleMesh
         Surfaces by label.
-    unit : {"um", "nm"}
+    unit : {"micrometre", "nanometre"}
         What a length of 1 in the file means; none of the formats keeps a unit but in
         a remark.
 
@@ -158,7 +157,7 @@ def as_surface(mesh: TriangleMesh, unit: MeshUnit) -> Surface:
     ----------
     mesh : TriangleMesh
         Vertices in nm, ZYX.
-    unit : {"um", "nm"}
+    unit : {"micrometre", "nanometre"}
         Unit of the result.
 
     Returns
@@ -207,7 +206,7 @@ def _file_under(
 @_file_under("obj", "OBJ", ".obj", "Blender, MeshLab, ParaView", keeps_objects=True)
 def _write_obj(file: BinaryIO, surfaces: Surfaces, unit: MeshUnit) -> None:
     """Write one group an object; nine digits keep a 32-bit number."""
-    file.write(f"# napari-mitoseg, x y z in {WORDS[unit]}s\n".encode())
+    file.write(f"# napari-mitoseg, x y z in {unit}s\n".encode())
     first = 1
     for label, (vertices, faces) in surfaces.items():
         lines = [f"o label_{label}"]
@@ -224,7 +223,7 @@ def _write_stl(file: BinaryIO, surfaces: Surfaces, unit: MeshUnit) -> None:
     triangle = np.dtype(
         [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")]
     )
-    file.write(f"napari-mitoseg, x y z in {WORDS[unit]}s".encode().ljust(80))
+    file.write(f"napari-mitoseg, x y z in {unit}s".encode().ljust(80))
     n_faces = sum(len(surface.faces) for surface in surfaces.values())
     file.write(np.uint32(n_faces).astype("<u4").tobytes())
     for vertices, faces in surfaces.values():
@@ -241,23 +240,7 @@ def _write_ply(file: BinaryIO, surfaces: Surfaces, unit: MeshUnit) -> None:
     """Write label and colour with each vertex."""
     point = np.dtype([("xyz", "<f4", 3), ("rgb", "u1", 3), ("label", "<u4")])
     triangle = np.dtype([("n", "u1"), ("corners", "<i4", 3)])
-    counts = [
-        sum(len(part) for part in parts)
-        for parts in zip(*surfaces.values(), strict=True)
-    ]
-    lines = [
-        "ply",
-        "format binary_little_endian 1.0",
-        f"comment napari-mitoseg, x y z in {WORDS[unit]}s",
-        f"element vertex {n_vertices}",
-        *(f"property float {axis}" for axis in "xyz"),
-        *(f"property uchar {colour}" for colour in ("red", "green", "blue")),
-        "property uint label",
-        f"element face {n_faces}",
-        "property list uchar int vertex_indices",
-        "end_header",
-    ]
-    file.write(("\n".join(lines) + "\n").encode())
+    file.write(_ply_header(surfaces, unit).encode())
     for label, (vertices, _) in surfaces.items():
         points = np.zeros(len(vertices), point)
         points["xyz"], points["label"] = vertices, label
@@ -265,10 +248,26 @@ def _write_ply(file: BinaryIO, surfaces: Surfaces, unit: MeshUnit) -> None:
         file.write(points.tobytes())
     first = 0
     for vertices, faces in surfaces.values():
-        triangles = np.full(len(faces), 3, triangle)
-        triangles["corners"] = faces + first
+        triangles = np.zeros(len(faces), triangle)
+        triangles["n"], triangles["corners"] = 3, faces + first
         file.write(triangles.tobytes())
         first += len(vertices)
+
+
+def _ply_header(surfaces: Surfaces, unit: MeshUnit) -> str:
+    lines = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"comment napari-mitoseg, x y z in {unit}s",
+        f"element vertex {sum(len(one.vertices) for one in surfaces.values())}",
+        *(f"property float {axis}" for axis in "xyz"),
+        *(f"property uchar {colour}" for colour in ("red", "green", "blue")),
+        "property uint label",
+        f"element face {sum(len(one.faces) for one in surfaces.values())}",
+        "property list uchar int vertex_indices",
+        "end_header",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _normals(corners: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,10 +1,13 @@
 """What is to be measured."""
 
+import re
+
 from pydantic import field_validator
 
 from napari_mitoseg.errors import InvalidParameterError
-from napari_mitoseg.morphology import descriptors  # noqa: F401  (registers them)
+from napari_mitoseg.morphology import descriptors
 from napari_mitoseg.morphology.columns import ColumnInfo
+from napari_mitoseg.morphology.descriptors.neighbours import layer_column
 from napari_mitoseg.morphology.family import families
 from napari_mitoseg.params import Params, param
 
@@ -13,6 +16,9 @@ ALL_FAMILIES: tuple[str, ...] = (*descriptors.ORDER,)
 
 CHEAP_FAMILIES: tuple[str, ...] = ("size",)
 """What `segment` writes: one pass over the volume."""
+
+LAYER = re.compile("contact_(.+)_um2")
+"""Columns of the contact with other layers."""
 
 INDEX = ColumnInfo(
     "index", "Label", "", "Number of the object in the labels.", needs_spacing=False
@@ -68,4 +74,7 @@ def column_info(name: str) -> ColumnInfo:
     'µm³'
     """
     known = {column.name: column for column in all_columns()}
+    layer = LAYER.fullmatch(name)
+    if layer and name not in known:
+        return layer_column(layer[1].replace("_", " "))
     return known.get(name, ColumnInfo(name, name, "", "", needs_spacing=False))

@@ -1,4 +1,4 @@
-"""One object with what several descriptors need of it, made once."""
+"""One object of a volume with what several descriptors need of it, made once."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,8 +6,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitoseg.morphology.mesh import Mesh, mesh_object
-from napari_mitoseg.morphology.skeleton import Skeleton, skeletonize_object
+from napari_mitoseg.morphology.axes import PrincipalAxes, principal_axes
+from napari_mitoseg.morphology.field import SmoothField, smooth_field
+from napari_mitoseg.morphology.mesh import Mesh, cut_field
+from napari_mitoseg.morphology.skeleton import Skeleton, skeleton_of
+from napari_mitoseg.morphology.surroundings import Surroundings
 from napari_mitoseg.volume import Spacing, cubic_micrometres
 
 
@@ -21,10 +24,13 @@ class SolidObject:
         The object in its box.
     spacing : tuple of float
         Distance between voxel centres in nm, ZYX.
+    around : Surroundings or None
+        What lies around it, where a family looks at that.
     """
 
     mask: NDArray[np.bool_]
     spacing: Spacing
+    around: Surroundings | None = None
 
     @cached_property
     def volume_um3(self) -> float:
@@ -32,67 +38,24 @@ class SolidObject:
         return cubic_micrometres(int(np.count_nonzero(self.mask)), self.spacing)
 
     @cached_property
-    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Variances along the principal axes, falling, in nm²; the axes as columns."""
+    def axes(self) -> PrincipalAxes:
+        """Its principal axes."""
         return principal_axes(self.mask, self.spacing)
 
-    @cached_property
+    @property
     def mesh(self) -> Mesh:
         """Its surface."""
-        return mesh_object(self.mask, self.spacing)
+        return self._cut[0]
 
     @cached_property
     def skeleton(self) -> Skeleton:
         """Its centreline."""
-        return skeletonize_object(self.mask, self.spacing)
-
-
-@dataclass(eq=False)
-class FlatObject:
-    """An object of a single image.
-
-    Attributes
-    ----------
-    mask : ndarray of bool, shape (Y, X)
-        The object in its box.
-    spacing : tuple of float
-        Distance between pixel centres in nm, YX.
-    """
-
-    mask: NDArray[np.bool_]
-    spacing: tuple[float, float]
+        return skeleton_of(self.mask, self._field, *self._cut)
 
     @cached_property
-    def area_um2(self) -> float:
-        """Area of its pixels."""
-        return float(np.count_nonzero(self.mask) * np.prod(self.spacing) / 1e6)
+    def _field(self) -> SmoothField:
+        return smooth_field(self.mask, self.spacing)
 
     @cached_property
-    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Variances along the principal axes, falling, in nm²; the axes as columns."""
-        return principal_axes(self.mask, self.spacing)
-
-
-def principal_axes(
-    mask: NDArray[np.bool_], spacing: tuple[float, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the axes along which an object is longest and shortest.
-
-    Parameters
-    ----------
-    mask : ndarray of bool
-        The object.
-    spacing : tuple of float
-        Distance between voxel centres in nm.
-
-    Returns
-    -------
-    variances : ndarray of float64, shape (d,)
-        Variance of the voxel centres along each axis in nm², falling.
-    axes : ndarray of float64, shape (d, d)
-        Unit vectors, one a column, in the order of the array's axes.
-    """
-    points = np.argwhere(mask) * np.array(spacing)
-    covariance = np.cov(points, rowvar=False, bias=True)
-    variances, axes = np.linalg.eigh(np.atleast_2d(covariance))
-    return np.maximum(variances[::-1], 0.0), axes[:, ::-1]
+    def _cut(self) -> tuple[Mesh, float]:
+        return cut_field(self._field)

@@ -32,6 +32,14 @@ class Context:
     probability: LazyArray | None = None
     contacts: Mapping[str, LazyArray] = field(default_factory=dict)
 
+    def as_stack(self) -> "Context":
+        """Return images as stacks of one slice."""
+        return Context(
+            None if self.intensity is None else np.asarray(self.intensity)[None],
+            None if self.probability is None else np.asarray(self.probability)[None],
+            {name: np.asarray(a)[None] for name, a in self.contacts.items()},
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Survey:
@@ -128,6 +136,7 @@ def survey_labels(
     _check_context(context, labels.shape)
     is_image = len(labels.shape) == 2
     volume = np.asarray(labels)[None] if is_image else labels
+    context = context.as_stack() if is_image else context
     slabs = list(iter_slabs(volume.shape))
     parts = [_Part.empty()]
     for done, slab in enumerate(slabs):

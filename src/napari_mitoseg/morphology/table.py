@@ -1,17 +1,27 @@
 """One row of measurements for every mitochondrion."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_mitoseg.jobs import Job, Progress
-from napari_mitoseg.morphology.family import ObjectFamily, SurveyFamily, families
-from napari_mitoseg.morphology.objects import iter_objects
+from napari_mitoseg.morphology.family import Family, families
+from napari_mitoseg.morphology.flat import FlatObject
+from napari_mitoseg.morphology.objects import crop_object
 from napari_mitoseg.morphology.settings import MeasurementSettings
-from napari_mitoseg.morphology.solid import FlatObject, SolidObject
+from napari_mitoseg.morphology.solid import SolidObject
+from napari_mitoseg.morphology.surroundings import read_surroundings
 from napari_mitoseg.morphology.survey import Context, Survey, survey_labels
 from napari_mitoseg.volume import Array, LazyArray, Spacing
+
+N_THREADS = 2
+"""Objects measured at a time; more threads wait for the interpreter."""
+
+BUNCH = 4
+"""Objects between two reports of progress."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,43 +100,76 @@ def measure_labels(
     InvalidParameterError
         If the labels are no whole numbers from 0.
     """
-    chosen = (settings or MeasurementSettings()).families
+    chosen = [families[name] for name in (settings or MeasurementSettings()).families]
     survey = yield from survey_labels(labels, spacing, context)
     found: dict[str, Array] = {}
-    for name in chosen:
-        family = families[name]
-        if issubclass(family, SurveyFamily):
-            found |= yield from family.measure(survey)
-    found |= yield from _measure_objects(survey, chosen)
-    order = [c.name for name in chosen for c in families[name].columns_of(survey)]
-    columns = {name: found[name] for name in order}
-    return MeasurementTable({"index": survey.index, **columns}, spacing)
+    for family in chosen:
+        found |= yield from family.measure(survey)
+    found = (yield from _measure_objects(survey, chosen)) | found
+    names = dict.fromkeys(c.name for f in chosen for c in f.columns_of(survey))
+    columns = {"index": survey.index, **{name: found[name] for name in names}}
+    return MeasurementTable(columns, spacing)
 
 
-def _measure_objects(survey: Survey, chosen: Iterable[str]) -> Job[dict[str, Array]]:
-    """Measure what is measured object by object."""
-    wanted = [
-        family
-        for family in map(families.__getitem__, chosen)
-        if issubclass(family, ObjectFamily) and family.columns_of(survey)
-    ]
+def _measure_objects(
+    survey: Survey, chosen: Sequence[type[Family]]
+) -> Job[dict[str, Array]]:
+    """Measure what is measured object by object, a bunch in each thread."""
+    wanted = [f for f in chosen if f.by_object and f.columns_of(survey)]
+    names = [c.name for family in wanted for c in family.columns_of(survey)]
+    figures = {name: np.full(len(survey), np.nan) for name in names}
     if not wanted:
         return {}
-    names = [c.name for family in wanted for c in family.columns_of(survey)]
-    rows = np.full((len(survey), len(names)), np.nan)
-    for row, crop in enumerate(iter_objects(survey)):
-        rows[row] = _measure_one(crop.mask, survey, wanted)
-        yield Progress(row + 1, len(survey), "Measuring the objects")
-    return {name: rows[:, k] for k, name in enumerate(names)}
+
+    def measure(rows: range) -> range:
+        for row in rows:
+            for name, value in _measure_one(survey, row, wanted).items():
+                figures[name][row] = value
+        return rows
+
+    bunches = [
+        range(first, min(first + BUNCH, len(survey)))
+        for first in range(0, len(survey), BUNCH)
+    ]
+    for rows in _in_threads(measure, bunches):
+        yield Progress(rows.stop, len(survey), "Measuring the objects")
+    return {name: _as_counts(name, values) for name, values in figures.items()}
+
+
+def _in_threads(
+    work: Callable[[range], range], items: Sequence[range]
+) -> Iterator[range]:
+    """Do work on all items in threads; stop the rest when nobody asks any more."""
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        try:
+            yield from pool.map(work, items)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _as_counts(name: str, values: NDArray[np.float64]) -> Array:
+    """Turn what was counted into whole numbers, where every object has a count."""
+    is_count = name.startswith("n_") and not np.isnan(values).any()
+    return values.astype(np.int64) if is_count else values
 
 
 def _measure_one(
-    mask: Array, survey: Survey, wanted: Iterable[type[ObjectFamily]]
-) -> list[float]:
+    survey: Survey, row: int, wanted: Sequence[type[Family]]
+) -> dict[str, float]:
+    figures: dict[str, float] = {}
     if survey.spacing is None:
-        return []
+        return figures
+    crop = crop_object(survey, row)
     if survey.is_flat:
-        flat = FlatObject(mask[0], survey.spacing[1:])
-        return [value for family in wanted for value in family.of_flat(flat)]
-    solid = SolidObject(mask, survey.spacing)
-    return [value for family in wanted for value in family.of_solid(solid)]
+        flat = FlatObject(crop.mask[0], survey.spacing[1:])
+        for family in wanted:
+            figures |= family.of_flat(flat)
+        return figures
+    around = None
+    if any(family.looks_around for family in wanted):
+        layers = survey.context.contacts
+        around = read_surroundings(crop.label, crop.region, survey.labels, layers)
+    solid = SolidObject(crop.mask, survey.spacing, around)
+    for family in wanted:
+        figures |= family.of_solid(solid)
+    return figures

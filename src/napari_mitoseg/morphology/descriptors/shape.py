@@ -1,13 +1,14 @@
 """Principal axes of each object."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_mitoseg.morphology.columns import ColumnInfo
-from napari_mitoseg.morphology.family import ObjectFamily, families
-from napari_mitoseg.morphology.solid import FlatObject, SolidObject
+from napari_mitoseg.morphology.family import Family, families
+from napari_mitoseg.morphology.flat import FlatObject
+from napari_mitoseg.morphology.solid import SolidObject
 
 ITK = (
     "Lehmann, Label object representation and manipulation with ITK, Insight Journal "
@@ -24,7 +25,7 @@ FLAT_AXES = (
 
 
 @families.register("shape")
-class ShapeFamily(ObjectFamily):
+class ShapeFamily(Family):
     """Principal axes, elongation, flatness and direction.
 
     Notes
@@ -82,26 +83,31 @@ class ShapeFamily(ObjectFamily):
     )
 
     @classmethod
-    def of_solid(cls, solid: SolidObject) -> tuple[float, ...]:
+    def of_solid(cls, solid: SolidObject) -> Mapping[str, float]:
         """Measure one object of a volume."""
-        variances, axes = solid.moments
-        major, middle, minor = 2 * np.sqrt(5 * variances)
-        return (
-            major,
-            middle,
-            minor,
-            ratio(major, middle),
-            ratio(middle, minor),
-            float(np.degrees(np.arcsin(min(1.0, abs(axes[0, 0]))))),
-            _azimuth(axes[1:, 0]),
-        )
+        major, middle, minor = 2 * np.sqrt(5 * solid.axes.variances)
+        z, y, x = solid.axes.directions[:, 0]
+        return {
+            "axis_major_nm": major,
+            "axis_middle_nm": middle,
+            "axis_minor_nm": minor,
+            "elongation": ratio(major, middle),
+            "flatness": ratio(middle, minor),
+            "inclination_deg": float(np.degrees(np.arcsin(min(1.0, abs(z))))),
+            "azimuth_deg": _azimuth(y, x),
+        }
 
     @classmethod
-    def of_flat(cls, flat: FlatObject) -> tuple[float, ...]:
+    def of_flat(cls, flat: FlatObject) -> Mapping[str, float]:
         """Measure one object of an image."""
-        variances, axes = flat.moments
-        major, minor = 4 * np.sqrt(variances)
-        return major, minor, ratio(major, minor), _azimuth(axes[:, 0])
+        major, minor = 4 * np.sqrt(flat.axes.variances)
+        y, x = flat.axes.directions[:, 0]
+        return {
+            "axis_major_nm": major,
+            "axis_minor_nm": minor,
+            "elongation": ratio(major, minor),
+            "azimuth_deg": _azimuth(y, x),
+        }
 
 
 def ratio(a: float, b: float) -> float:
@@ -109,7 +115,6 @@ def ratio(a: float, b: float) -> float:
     return float(a / b) if b > 0 else float("nan")
 
 
-def _azimuth(axis: NDArray[np.float64]) -> float:
-    """Return the angle of (y, x) from x towards y, in degrees."""
-    y, x = axis
+def _azimuth(y: float, x: float) -> float:
+    """Return the angle of a direction from x towards y, in degrees, 0 to 180."""
     return float(np.degrees(np.arctan2(y, x)) % 180)

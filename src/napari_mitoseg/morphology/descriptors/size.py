@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.jobs import Job
 from napari_mitoseg.morphology.columns import ColumnInfo
-from napari_mitoseg.morphology.family import SurveyFamily, families
+from napari_mitoseg.morphology.family import Family, families
 from napari_mitoseg.morphology.survey import Survey
 from napari_mitoseg.volume import Array, cubic_micrometres
 
@@ -84,7 +84,7 @@ def _box(letter: str) -> tuple[ColumnInfo, ColumnInfo]:
 
 
 @families.register("size")
-class SizeFamily(SurveyFamily):
+class SizeFamily(Family):
     """Number of voxels, volume, position, box.
 
     Notes
@@ -96,6 +96,7 @@ class SizeFamily(SurveyFamily):
 
     name: ClassVar[str] = "size"
     title: ClassVar[str] = "Size and position"
+    by_object: ClassVar[bool] = False
     columns: ClassVar[tuple[ColumnInfo, ...]] = (
         N_VOXELS,
         VOLUME,
