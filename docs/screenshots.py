@@ -253,6 +253,8 @@ def shoot_restore(folder: Path, shape: tuple[int, ...]) -> None:
 def shoot_measure(folder: Path, shape: tuple[int, ...]) -> None:  # noqa: ARG001 - of the real data
     """Take the pictures of the Measure widget: table, colours, plots, groups."""
     viewer, widget = open_measure("brain")
+    widget.context.image.choose(viewer.layers[0])
+    widget.families.set_families(ALL_FAMILIES)
     shoot(viewer, "measure-before", folder)
     measure(widget)
     select_largest(widget)
@@ -271,6 +273,7 @@ def shoot_measure(folder: Path, shape: tuple[int, ...]) -> None:  # noqa: ARG001
     shoot(viewer, "measure-long-names", folder)
     viewer.close()
     shoot_shapes(folder)
+    save_figure(folder)
 
 
 def shoot_shapes(folder: Path) -> None:
@@ -303,6 +306,25 @@ def shoot_shapes(folder: Path) -> None:
     widget.tabs.setCurrentWidget(widget.groups)
     widget.groups.log.setChecked(True)
     shoot(viewer, "measure-groups", folder)
+    viewer.close()
+
+
+def save_figure(folder: Path) -> None:
+    """Do what docs/tutorials/from-labels-to-a-figure.md says, and save its figure."""
+    viewer, segment, truth = open_widget(SegmentWidget, "synthetic EM", (24, 512, 512))
+    options = {"scale": viewer.layers[0].scale, "units": ("nm",) * 3}
+    viewer.add_labels(truth, name="synthetic EM truth", visible=False, **options)
+    segment.start_run()
+    wait(lambda: not segment.is_busy and RUN in segment.shown)
+    widget = add_widget(viewer, MeasureWidget)
+    for kind in ("instances", "truth"):
+        widget.labels.choose(viewer.layers[f"synthetic EM {kind}"])
+        measure(widget)
+        widget.filter.set_filter(ObjectFilter((Range("n_slices", 3),)))
+    widget.tabs.setCurrentWidget(widget.groups)
+    widget.groups.log.setChecked(True)
+    settle()
+    widget.save_figure(widget.groups.canvas, folder / "measure-figure.png")
     viewer.close()
 
 

@@ -28,8 +28,8 @@ from napari_mitoseg.volume import Array
 HEADERS = ("Layer", "Group")
 ROW_HEIGHT, N_SHOWN = 24, 3
 ADVICE = (
-    "Write the same name beside layers of one group. Each large dot is the median of a "
-    "layer. Hidden objects are left out."
+    "Layers with the same group are put together; large dots are then the medians of "
+    "the layers. Hidden objects are left out."
 )
 
 

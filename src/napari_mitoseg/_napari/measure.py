@@ -128,7 +128,7 @@ class MeasureWidget(Panel):
             data_of(layer),
             spacing,
             self.families.value,
-            self.context.context(layer),
+            self.context.context(),
             self.context.tissue_mask(),
         )
         n_edits = self._watch(layer).n_edits
@@ -293,6 +293,7 @@ class MeasureWidget(Panel):
         """Show what is known of another layer."""
         layer = self.labels.layer
         self.picker.layer = layer
+        self.context.contacts.leave_out(layer)
         if layer is not None:
             self._watch(layer)
         wanted = None if layer is None else self.known.get(layer)

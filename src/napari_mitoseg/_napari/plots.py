@@ -158,8 +158,10 @@ def draw_scatter(
     rows = thinned(np.flatnonzero(drawn), MOST_POINTS)
     size = 14 if rows.size < 2000 else 4
     plain: Any = style.plain if colours is None else colours[rows]
+    # A thin edge keeps the dark end of a colormap visible on a dark ground.
+    edge: Any = {"edgecolors": style.text, "linewidths": 0 if colours is None else 0.3}
     x, y = points.T
-    axes.scatter(x[rows], y[rows], s=size, c=plain, linewidths=0, alpha=0.8)
+    axes.scatter(x[rows], y[rows], s=size, c=plain, alpha=0.8, **edge)
     chosen = thinned(np.flatnonzero(drawn & selected), MOST_POINTS)
     bright = style.selected
     axes.scatter(x[chosen], y[chosen], s=size + 10, c=bright, linewidths=0)
