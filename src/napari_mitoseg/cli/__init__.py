@@ -10,6 +10,7 @@ from napari_mitoseg.cli import segmenting
 from napari_mitoseg.cli import training
 from napari_mitoseg.cli import scoring
 from napari_mitoseg.cli import exporting
+from napari_mitoseg.cli import reporting
 from napari_mitoseg.cli import restoring
 from napari_mitoseg.cli.app import app, main
 # isort: on
@@ -18,6 +19,7 @@ __all__ = [
     "app",
     "exporting",
     "main",
+    "reporting",
     "restoring",
     "scoring",
     "segmenting",
