@@ -777,6 +777,29 @@ def test_tables_are_saved(
     assert "(*.csv)" in measure_tasks.table_patterns()
 
 
+def test_a_report_is_written(
+    measured: MeasureWidget,
+    layer: Labels,
+    viewer: ViewerModel,
+    tmp_path: Path,
+    finish: Finish,
+) -> None:
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[:3] = 1
+    measured.context.image.choose(add_stack(viewer, SHAPE))
+    measured.context.tissue.choose(add(viewer, "tissue", mask))
+    measured.labels.choose(layer)
+    measured.save_report(tmp_path / "page.html")
+    finish(measured)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "mitochondria" in page
+    assert "data:image/png" in page
+    layer.paint((2, 0, 0), 1)
+    measured.save_report(tmp_path / "later.html")
+    assert measured.status.text() == STALE
+    assert [one.name for one in tmp_path.iterdir()] == ["page.html"]
+
+
 def test_an_unknown_ending_is_refused(
     measured: MeasureWidget, tmp_path: Path, finish: Finish
 ) -> None:

@@ -62,6 +62,7 @@ ONE_OBJECT = (
 SETTINGS = ("What to measure", "Other layers")
 """Parts that are folded away when the first table is there."""
 
+PAGES = "HTML (*.html)"
 FIGURES = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
 
 
@@ -171,6 +172,25 @@ class MeasureWidget(Panel):
                 columns["shown"] = shown
             self.run(self._on_saved, measure_tasks.save_table, columns, path)
 
+    def save_report(self, path: Path) -> None:
+        """Write a page with pictures, figures and definitions."""
+        from napari_mitoseg.report import ReportContent  # noqa: PLC0415 - matplotlib
+
+        known = self._current
+        if known is None or self.is_busy:
+            return
+        if known.is_stale:
+            self.say(STALE)
+            return
+        image, tissue = self.context.image.layer, self.context.tissue.layer
+        content = ReportContent(
+            volume_of(known.layer),
+            known.measured.table,
+            None if image is None else volume_of(image),
+            None if tissue is None else volume_of(tissue).data,
+        )
+        self.run(self._on_saved, measure_tasks.save_report, content, path)
+
     def save_figure(self, canvas: PlotCanvas, path: Path) -> None:
         """Write a plot as it is printed."""
         try:
@@ -262,11 +282,15 @@ class MeasureWidget(Panel):
     def _fill_footer(self) -> None:
         self.save_button = QPushButton("Save table…")
         self.save_button.setToolTip("Write all objects and columns into a file")
+        self.report_button = QPushButton("Report…")
+        self.report_button.setToolTip(
+            "Write a page with pictures, distributions and definitions"
+        )
         self.run_button = QPushButton("Measure")
         self.run_button.setToolTip("Measure every object of the labels")
         self.run_button.setStyleSheet(RUN_STYLE)
         row = QHBoxLayout()
-        for button in (self.save_button, self.run_button):
+        for button in (self.save_button, self.report_button, self.run_button):
             shrink(button)
             row.addWidget(button, 1)
         self.footer.addLayout(row)
@@ -276,6 +300,7 @@ class MeasureWidget(Panel):
         self.spacing.edited.connect(self._on_spacing)
         self.run_button.clicked.connect(self.start_run)
         self.save_button.clicked.connect(self._ask_save)
+        self.report_button.clicked.connect(self._ask_report)
         self.keep_button.clicked.connect(self.keep_shown)
         self.table.reached.connect(self.jump)
         self.picker.picked.connect(self._on_picked)
@@ -430,7 +455,8 @@ class MeasureWidget(Panel):
         self.spacing.show_spacing(spacing, enabled=usable)
         self.run_button.setEnabled(not problem and not self.is_busy)
         has_rows = known is not None and len(known.measured.table) > 0
-        self.save_button.setEnabled(has_rows and not self.is_busy)
+        for button in (self.save_button, self.report_button):
+            button.setEnabled(has_rows and not self.is_busy)
         self.results.setVisible(known is not None)
         self.tabs.setVisible(has_rows)
         self.stale.setVisible(known is not None and known.is_stale)
@@ -442,6 +468,12 @@ class MeasureWidget(Panel):
         path, _ = QFileDialog.getSaveFileName(self, "Save table", name, kinds)
         if path:
             self.save_table(Path(path))
+
+    def _ask_report(self) -> None:
+        name = self._suggested("report", ".html")
+        path, _ = QFileDialog.getSaveFileName(self, "Save report", name, PAGES)
+        if path:
+            self.save_report(Path(path))
 
     def _ask_figure(self, canvas: PlotCanvas) -> None:
         name = self._suggested("figure", ".png")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from napari_mitoseg.morphology import (
     summarize,
 )
 from napari_mitoseg.volume import Array, LazyArray, Spacing
+
+if TYPE_CHECKING:
+    from napari_mitoseg.report import ReportContent
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +82,13 @@ def save_table(columns: Mapping[str, Array], path: Path) -> Job[Path]:
     yield Progress(0, 1, f"Writing {path.name}")
     write_table(path, columns)
     return path
+
+
+def save_report(content: "ReportContent", path: Path) -> Job[Path]:
+    """Write a page about the labels; see `write_report`."""
+    from napari_mitoseg.report import write_report  # noqa: PLC0415 - matplotlib
+
+    return (yield from write_report(path, content))
 
 
 def table_patterns() -> str:
