@@ -10,8 +10,20 @@ from napari_mitoseg.cli import segmenting
 from napari_mitoseg.cli import training
 from napari_mitoseg.cli import scoring
 from napari_mitoseg.cli import measuring
+from napari_mitoseg.cli import exporting
+from napari_mitoseg.cli import reporting
 from napari_mitoseg.cli import restoring
 from napari_mitoseg.cli.app import app, main
 # isort: on
 
-__all__ = ["app", "main", "measuring", "restoring", "scoring", "segmenting", "training"]
+__all__ = [
+    "app",
+    "exporting",
+    "main",
+    "measuring",
+    "reporting",
+    "restoring",
+    "scoring",
+    "segmenting",
+    "training",
+]
