@@ -73,6 +73,8 @@ def test_values_become_colours() -> None:
     found = coloured(values, "gray", (0, 10))
     np.testing.assert_allclose(found[:, 0], [0, 0, 0.5, 1, 1, 0.5, 0.5], atol=0.01)
     np.testing.assert_allclose(found[-1], NO_VALUE)
+    turned = coloured(values[:5], "gray", (10, 0))
+    np.testing.assert_allclose(turned[:, 0], [1, 1, 0.5, 0, 0], atol=0.01)
     np.testing.assert_allclose(
         coloured(values[:2], "gray", (3, 3))[:, 0], 0.5, atol=0.01
     )
