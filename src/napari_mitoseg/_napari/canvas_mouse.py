@@ -64,6 +64,7 @@ def label_at(layer: Labels, voxel: Voxel) -> int:
 
 def mouse_callback(
     clicked: Callable[[Click], None],
+    drawing: Callable[[list[Voxel]], None],
     drawn: Callable[[list[Voxel]], None],
     is_on: Callable[[], bool],
 ) -> Callable[[Labels, Any], Generator[None]]:
@@ -73,6 +74,8 @@ def mouse_callback(
     ----------
     clicked : callable
         Called with a click.
+    drawing : callable
+        Called with the voxels so far while a line is dragged.
     drawn : callable
         Called with the voxels under a line that was dragged, in order.
     is_on : callable
@@ -89,15 +92,19 @@ def mouse_callback(
             return
         first, at = voxel_under(layer, event), np.asarray(event.pos)
         adds = bool(ADDING & set(event.modifiers))
-        path = [first]
-        farthest = 0.0
+        path = [] if first is None else [first]
+        is_drag = False
         yield
         while event.type == "mouse_move":
-            path.append(voxel_under(layer, event))
-            farthest = max(farthest, float(np.abs(np.asarray(event.pos) - at).max()))
+            voxel = voxel_under(layer, event)
+            path += [] if voxel is None else [voxel]
+            moved = np.abs(np.asarray(event.pos) - at).max()
+            is_drag = is_drag or bool(moved >= CLICK_PX)
+            if is_drag:
+                drawing(path)
             yield
-        if farthest >= CLICK_PX:
-            drawn([voxel for voxel in path if voxel is not None])
+        if is_drag:
+            drawn(path)
         elif first is not None:
             clicked(Click(first, label_at(layer, first), adds))
 

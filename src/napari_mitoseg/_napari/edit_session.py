@@ -51,8 +51,8 @@ class EditSession(QObject):
         Other objects are selected.
     clicked : Signal(object)
         A `Click` on the layer while the user does not paint.
-    drawn : Signal(object)
-        A list of voxels under a line that was dragged.
+    drawing, drawn : Signal(object)
+        A list of voxels under a line that is being dragged, or was.
     failed : Signal(object)
         Something could not be undone or taken over.
     ended : Signal(str)
@@ -68,6 +68,7 @@ class EditSession(QObject):
     edited = Signal(object)
     selected = Signal()
     clicked = Signal(object)
+    drawing = Signal(object)
     drawn = Signal(object)
     failed = Signal(object)
     ended = Signal(str)
@@ -87,7 +88,9 @@ class EditSession(QObject):
         self._told: list[Sequence[Any]] = []
         self._soon = timer(self, 0, self._take_told)
         take_over(layer, editor)
-        mouse = mouse_callback(self.clicked.emit, self.drawn.emit, self._is_on)
+        mouse = mouse_callback(
+            self.clicked.emit, self.drawing.emit, self.drawn.emit, self._is_on
+        )
         self._grip = _Grip(layer, editor, mouse, self.undo, self.redo)
         at_end(self, self._grip.release)
         follow(self, layer.events.paint, self._on_painted)
@@ -115,27 +118,12 @@ class EditSession(QObject):
 
         self._grip.bind(key, press)
 
-    def preview(self, operation: Operation) -> Change:
-        """Say what an operation would do; see `LabelEditor.preview`."""
+    def commit(self, preview: Change) -> Change:
+        """Make a change that was previewed, and show it; see `LabelEditor.commit`."""
         self.settle()
-        return self.editor.preview(operation)
-
-    def commit(self, previews: Iterable[Change]) -> None:
-        """Make changes that were previewed, and show them.
-
-        Parameters
-        ----------
-        previews : iterable of Change
-            Each made before the next.
-
-        Raises
-        ------
-        InvalidParameterError
-            If the labels have changed since, or a stroke is being painted.
-        """
-        self.settle()
-        for preview in previews:
-            self._show(self.editor.commit(preview))
+        change = self.editor.commit(preview)
+        self._show(change)
+        return change
 
     def apply(self, operation: Operation) -> Change:
         """Do an operation and show it; see `LabelEditor.apply`."""
@@ -214,6 +202,7 @@ class EditSession(QObject):
             redraw(self.layer, change.region)
             self.select(self.selection)
             self.edited.emit(change)
+            self.layer.events.paint(value=[])  # for others who follow the labels
 
     def settle(self) -> None:
         """Take over what was painted, so that nothing is done on top of it unseen."""
@@ -224,7 +213,7 @@ class EditSession(QObject):
 
     def _on_painted(self, event: Any) -> None:
         """Take over a stroke; napari tells of a fill before it has filled."""
-        if not self.is_open:
+        if not self.is_open or not event.value:
             return
         forget(self.layer)
         self._take_told()

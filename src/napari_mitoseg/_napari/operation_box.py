@@ -14,17 +14,19 @@ from qtpy.QtWidgets import (
 
 from napari_mitoseg._napari.edit_keys import (
     APPLY,
+    BRUSH,
     CANCEL,
-    NEW_OBJECT,
-    OPERATIONS,
+    Offer,
+    offers,
     shown,
 )
 from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.panel import RUN_STYLE
+from napari_mitoseg._napari.section import row_label
 from napari_mitoseg.params import Params
 from napari_mitoseg.proofreading import Operation, operations
 
-N_COLUMNS = 3
+DRAW = "Draw"
 TOOL_STYLE = """
 QPushButton { padding: 3px 1px; border: 1px solid transparent; }
 QPushButton:checked { border: 1px solid #e6e8eb; background-color: #3f5fd0; }
@@ -56,8 +58,9 @@ class OperationBox(QWidget):
         super().__init__(parent)
         self.selected = _line()
         self.wanted = _line()
-        self.buttons = {name: _tool_button(name) for name in ordered_operations()}
-        self.new = _button("New object", NEW_OBJECT, "Paint an object of its own")
+        self.buttons = {one.name: _tool_button(one) for one in offers()}
+        self.brush = _button("Brush", BRUSH, "Paint a new object with napari's brush")
+        self.brush.setStyleSheet(TOOL_STYLE)
         self.apply = _button("Apply", APPLY, "Do what is previewed")
         self.apply.setStyleSheet(RUN_STYLE)
         self.cancel = _button("Cancel", CANCEL, "Leave everything as it is")
@@ -132,7 +135,7 @@ class OperationBox(QWidget):
     def _connect(self) -> None:
         for name, button in self.buttons.items():
             button.clicked.connect(_emitting(self.chosen.emit, name))
-        self.new.clicked.connect(self.painting)
+        self.brush.clicked.connect(self.painting)
         self.apply.clicked.connect(self.applying)
         self.cancel.clicked.connect(self.cancelling)
         self.undo.clicked.connect(self.undoing)
@@ -143,12 +146,7 @@ class OperationBox(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.selected)
-        grid = QGridLayout()
-        grid.setSpacing(3)
-        for n, button in enumerate((*self.buttons.values(), self.new)):
-            shrink(button)
-            grid.addWidget(button, *divmod(n, N_COLUMNS))
-        column.addLayout(grid)
+        column.addLayout(self._grid())
         column.addWidget(self.wanted)
         column.addLayout(self._settings)
         for row in ((self.cancel, self.apply), (self.undo, self.redo)):
@@ -161,31 +159,35 @@ class OperationBox(QWidget):
             # Keys must go on reaching the canvas after a click.
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
+    def _grid(self) -> QGridLayout:
+        """Arrange the buttons in rows, one a group."""
+        grid = QGridLayout()
+        grid.setSpacing(3)
+        groups: dict[str, list[QPushButton]] = {}
+        for offer in offers():
+            groups.setdefault(offer.group, []).append(self.buttons[offer.name])
+        groups.setdefault(DRAW, []).insert(0, self.brush)
+        for row, (title, buttons) in enumerate(groups.items()):
+            grid.addWidget(row_label(title), row, 0)
+            for place, button in enumerate(buttons):
+                shrink(button)
+                grid.addWidget(button, row + place // 3, 1 + place % 3)
+        for place in range(3):
+            grid.setColumnStretch(1 + place, 1)
+        return grid
 
-def ordered_operations() -> list[str]:
-    """Return the names of all operations that are offered, those with a key first."""
-    offered = [n for n in operations if is_offered(operations[n])]
-    known = [name for name in OPERATIONS if name in offered]
-    return [*known, *(name for name in offered if name not in OPERATIONS)]
 
-
-def is_offered(kind: type[Operation]) -> bool:
-    """Say whether all that an operation picks can be clicked or drawn."""
-    return {*kind.picks} <= {"label", "labels", "point", "points", "line"}
-
-
-def _tool_button(name: str) -> QPushButton:
-    kind = operations[name]
-    help_of = (kind.__doc__ or "").strip().splitlines()[0]
-    button = _button(kind.title, OPERATIONS.get(name, ""), help_of)
+def _tool_button(offer: Offer) -> QPushButton:
+    kind = operations[offer.name]
+    help_of = (kind.__doc__ or kind.title).strip().splitlines()[0]
+    button = _button(offer.word, offer.key, help_of)
     button.setCheckable(True)
     button.setStyleSheet(TOOL_STYLE)
     return button
 
 
 def _button(title: str, key: str, tip: str) -> QPushButton:
-    text = f"{title} ({shown(key)})" if key else title
-    button = QPushButton(text)
+    button = QPushButton(f"{title} {shown(key)}" if key else title)
     where = f" (key {shown(key)} while the layer is selected)" if key else ""
     button.setToolTip(f"{tip}{where}")
     return button
