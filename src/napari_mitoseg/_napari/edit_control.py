@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -194,13 +195,12 @@ class EditControl(QObject):
     def _on_drawing(self, path: list[Voxel]) -> None:
         """Show a line while it is being drawn."""
         if self._is_drawing() and len(path) > 1:
-            line = [self.session.in_volume(voxel) for voxel in path]
-            self._show_line(line)
+            self._show_line(self._dense(path))
 
     def _on_drawn(self, path: list[Voxel]) -> None:
-        if self.tool is None or not self._is_drawing() or len(path) < 2:
+        line = self._dense(path)
+        if self.tool is None or not self._is_drawing() or len(line) < 2:
             return
-        line = [self.session.in_volume(voxel) for voxel in path]
         if self.tool.makes_new:
             self.tool.draw(line, (*self.session.selection, 0)[0])
             self._prepare()
@@ -211,6 +211,16 @@ class EditControl(QObject):
         else:
             self.said.emit("The line lies on no object.")
             self._soon.start()
+
+    def _dense(self, path: Sequence[Voxel]) -> list[Point]:
+        """Return every voxel under a line; the mouse tells of some."""
+        corners = [self.session.in_volume(voxel) for voxel in path]
+        found: list[Point] = []
+        for first, last in pairwise(corners):
+            n = int(np.abs(np.subtract(last, first)).max()) + 1
+            steps = np.round(np.linspace(first, last, n)).astype(int).tolist()
+            found += [(z, y, x) for z, y, x in steps]
+        return list(dict.fromkeys(found))
 
     def _is_drawing(self) -> bool:
         if self.tool is None or not self.tool.takes_lines:
@@ -350,10 +360,7 @@ class EditControl(QObject):
         margin = (0, 1, 1)
         region = grown(box, margin, self.session.editor.shape)
         marks = np.zeros(region.shape, np.uint8)
-        for first, last in zip(line[:-1], line[1:], strict=True):
-            n = int(np.abs(np.subtract(last, first)).max()) + 1
-            between = np.round(np.linspace(first, last, n)).astype(int) - region.start
-            marks[tuple(between.T)] = SEED_MARK
+        marks[tuple((corners - region.start).T)] = SEED_MARK
         self.preview.show(region, marks)
 
     def _wanted_region(self) -> Region | None:

@@ -92,8 +92,7 @@ class EditTool:
     def draw(self, line: Sequence[Point], label: int) -> None:
         """Take a line drawn over an object, in place of an earlier one."""
         step = max(1, len(line) // LONGEST_LINE)
-        thinned = [*line[::step], line[-1]]
-        self.line = [one for n, one in enumerate(thinned) if one not in thinned[:n]]
+        self.line = list(dict.fromkeys([*line[::step], line[-1]]))
         self.points = [self.line[len(self.line) // 2]] if "point" in self.picks else []
         self.label = label
 

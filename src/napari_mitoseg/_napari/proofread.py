@@ -186,7 +186,10 @@ class ProofreadWidget(Panel):
 
     def _on_layer(self) -> None:
         """Follow the choice of another layer: what was begun on one is finished."""
-        if self.session is not None and self.session.layer is not self.labels.layer:
+        session = self.session
+        if session is not None and session.layer not in self.viewer.layers:
+            self._on_ended(f"The layer {session.layer.name} was removed.")
+        elif session is not None and session.layer is not self.labels.layer:
             self.finish()
         self._refresh()
 
