@@ -26,6 +26,7 @@ from napari_mitoseg.proofreading.object_index import (
 from napari_mitoseg.proofreading.operations.operation import Edit, Operation
 from napari_mitoseg.proofreading.regions import as_region, inside, union
 from napari_mitoseg.proofreading.workspace import Workspace
+from napari_mitoseg.proofreading.writing import write_patches
 from napari_mitoseg.volume import Array, Region, Shape, Spacing, as_spacing
 
 Atom = tuple[tuple[Array, ...], Array, Array]
@@ -201,7 +202,7 @@ class LabelEditor:
         """
         if not preview:
             return preview
-        self._write(preview.patches, undo=False)
+        write_patches(self.workspace.array, preview.patches)
         return self._remember(preview)
 
     def paint(self, region: Region, after: Array, name: str = "Paint") -> Change:
@@ -321,7 +322,7 @@ class LabelEditor:
         """
         change = self.history.next_undo()
         if change is not None:
-            self._write(change.patches, undo=True)
+            write_patches(self.workspace.array, change.patches, undo=True)
             self.index.update(change.entries_before)
             self.history.step_back()
         return change
@@ -336,7 +337,7 @@ class LabelEditor:
         """
         change = self.history.next_redo()
         if change is not None:
-            self._write(change.patches, undo=False)
+            write_patches(self.workspace.array, change.patches)
             self.index.update(change.entries_after)
             self.history.step_forward()
         return change
@@ -353,18 +354,6 @@ class LabelEditor:
             for part in self.workspace.array.parts(edit.region)
         )
         return tuple(patch for patch in found if patch is not None)
-
-    def _write(self, patches: Sequence[Patch], *, undo: bool) -> None:
-        """Write all patches, or none if one fails."""
-        array, n_written = self.workspace.array, 0
-        try:
-            for patch in patches:
-                _write_patch(array, patch, undo=undo)
-                n_written += 1
-        except BaseException:
-            for patch in patches[:n_written]:
-                _write_patch(array, patch, undo=not undo)
-            raise
 
     def _remember(self, change: Change) -> Change:
         """Bring the index up to date with a change and put it into the history."""
@@ -448,14 +437,6 @@ def _reaches_side(lost: Region, region: Region) -> bool:
     """Say whether what was lost may have made the box smaller."""
     low = any(a <= b for a, b in zip(lost.start, region.start, strict=True))
     return low or any(a >= b for a, b in zip(lost.stop, region.stop, strict=True))
-
-
-def _write_patch(array: LabelArray, patch: Patch, *, undo: bool) -> None:
-    # Whole chunks: for a part of one, zarr would read the chunk a second time.
-    region = array.stored_around(patch.region)
-    block = array.read(region)
-    patch.put(block, region, undo=undo)
-    array.write(region, block)
 
 
 def _as_voxels(atom: Atom, array: LabelArray) -> tuple[Array, Array, Array]:

@@ -258,7 +258,7 @@ def tight_region(array: LabelArray, label: int, region: Region) -> Region | None
     return union(boxes) if boxes else None
 
 
-def bounds(mask: NDArray[np.bool_], origin: tuple[int, int, int]) -> Region | None:
+def bounds(mask: Array, origin: tuple[int, int, int]) -> Region | None:
     """Return the box of what is true in a mask.
 
     Parameters
@@ -273,10 +273,10 @@ def bounds(mask: NDArray[np.bool_], origin: tuple[int, int, int]) -> Region | No
     Region or None
         Box in the volume; None where nothing is true.
     """
-    in_plane: Array = mask.any(axis=0)
+    in_plane = np.any(mask, axis=0)
     if not in_plane.any():
         return None
-    along: list[Array] = [mask.any(axis=(1, 2)), in_plane.any(1), in_plane.any(0)]
+    along = [np.any(mask, axis=(1, 2)), np.any(in_plane, 1), np.any(in_plane, 0)]
     start = [o + int(a.argmax()) for o, a in zip(origin, along, strict=True)]
     stop = [
         o + len(a) - int(a[::-1].argmax()) for o, a in zip(origin, along, strict=True)
