@@ -604,23 +604,15 @@ def test_keys_do_not_clash() -> None:
     own = [one.key for one in offers() if one.key]
     own += [APPLY, CANCEL, BRUSH, NEXT, CORRECT, FIXED]
     assert len(own) == len(set(own))
-    others = ("points", "shapes", "vectors", "tracks", "surface")
-    skipped = ("select_all_in", "auto_contrast", "orient_plane", "select_shapes")
+    of_labels = ("label", "polygon", "brush_size", "visibility", "hold_for")
     taken = {
         str(key)
         for name, keys in default_shortcuts.items()
         for key in keys
-        if not any(word in name for word in (*others, *skipped, "vertex", "direct_mode"))
+        if any(word in name for word in of_labels)
     }
-    layer_keys = {
-        str(key)
-        for name, keys in default_shortcuts.items()
-        for key in keys
-        if "labels" in name or "label" in name or "polygon" in name
-    }
-    assert "M" in layer_keys
-    assert not {key.replace("-", "+") for key in own} & layer_keys
-    assert "V" in taken
+    assert {"M", "V", "Space", "Shift+V"} <= taken
+    assert not {key.replace("-", "+") for key in own} & taken
 
 
 def test_every_operation_is_offered() -> None:

@@ -39,6 +39,7 @@ LARGEST_SHOWN = 1 << 23
 """Voxels of the preview layer; of a larger box, slices around the one on screen."""
 
 DOT = 2
+MOST_NAMED = 6
 Work = Callable[..., None]
 
 
@@ -391,7 +392,8 @@ class EditControl(QObject):
         size = f"{n_voxels:,} voxels"
         if editor.spacing is not None and self.session.layer.ndim == 3:
             size = f"{cubic_micrometres(n_voxels, editor.spacing):.3g} µm³"
-        shown = ", ".join(map(str, selection[:6])) + (" …" if len(selection) > 6 else "")
+        dots = " …" if len(selection) > MOST_NAMED else ""
+        shown = ", ".join(map(str, selection[:MOST_NAMED])) + dots
         many = f"{len(selection)} objects: " if len(selection) > 1 else "Object "
         return f"{many}{shown} · {size}"
 

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
-from napari_mitoseg._napari.canvas_mouse import Click, Voxel, mouse_callback
+from napari_mitoseg._napari.canvas_mouse import Voxel, mouse_callback
 from napari_mitoseg._napari.label_redraw import redraw
 from napari_mitoseg._napari.lifetime import at_end, follow
 from napari_mitoseg._napari.panel import timer

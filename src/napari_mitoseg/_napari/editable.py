@@ -14,7 +14,7 @@ from napari_mitoseg.proofreading.label_array import LabelArray
 
 def is_offered(layer: Layer) -> bool:
     """Say whether a labels layer may hold objects: previews do not."""
-    return layer.metadata.get(MADE_BY_US) != PREVIEW
+    return bool(layer.metadata.get(MADE_BY_US) != PREVIEW)
 
 
 def why_no_labels(viewer: ViewerModel) -> str:

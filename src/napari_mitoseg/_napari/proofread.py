@@ -88,7 +88,7 @@ class ProofreadWidget(Panel):
         painted = _Painted(layer)
         done = partial(self._on_indexed, layer, layer.data, painted)
         self.say("Looking for the objects: this is the one pass over the volume.")
-        self.run(done, proofread_tasks.index, layer.data, stopped=painted.stop)
+        self.run(done, proofread_tasks.index, layer.data, stopped=painted.leave)
 
     def finish(self) -> None:
         """End: the layer is napari's alone again."""
@@ -352,9 +352,13 @@ class _Painted:
         self._is_painted = False
         layer.events.paint.connect(self._on_painted)
 
+    def leave(self) -> None:
+        """Stop watching."""
+        self._layer.events.paint.disconnect(self._on_painted)
+
     def stop(self) -> bool:
         """Stop watching; say whether anything was painted, undone or redone."""
-        self._layer.events.paint.disconnect(self._on_painted)
+        self.leave()
         return self._is_painted or self._history() != self._depths
 
     def _on_painted(self, _event: Any = None) -> None:
@@ -362,5 +366,3 @@ class _Painted:
 
     def _history(self) -> tuple[int, int]:
         return len(self._layer._undo_history), len(self._layer._redo_history)
-
-
