@@ -61,6 +61,8 @@ class EditControl(QObject):
 
     Attributes
     ----------
+    is_waiting : bool
+        Whether a job is running: nothing can be done meanwhile.
     said : Signal(str)
         A line of status.
     failed : Signal(object)
@@ -80,6 +82,7 @@ class EditControl(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self.session, self._box, self._work = viewer, session, box, work
+        self.is_waiting = False
         self.tool: EditTool | None = None
         self.previews: list[Change] = []
         self.preview = EditPreview(viewer, session.layer)
@@ -102,6 +105,9 @@ class EditControl(QObject):
         name : str
             In the registry of operations.  Chosen again, it is applied.
         """
+        if self.is_waiting:
+            self.said.emit("Wait until the work is done, or cancel it.")
+            return
         if self.tool is not None and self.tool.settings.name == name:
             if self.previews:
                 self.apply()

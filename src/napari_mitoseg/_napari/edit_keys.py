@@ -50,8 +50,8 @@ KNOWN = (
     Offer("relabel-in-slices", "Cut", "Slices", "Shift-R"),
     Offer("fill-holes", "Shape", "Holes", "H"),
     Offer("smooth", "Shape", "Smooth", "O"),
-    Offer("grow", "Size", "Grow", "U"),
-    Offer("shrink", "Size", "Shrink", "J"),
+    Offer("grow", "Shape", "Grow", "U"),
+    Offer("shrink", "Shape", "Shrink", "J"),
     Offer("new-object", "Draw", "Outline", "Shift-O"),
     Offer("interpolate", "Draw", "Between", "I"),
 )

@@ -22,7 +22,7 @@ from napari_mitoseg._napari.edit_keys import (
 )
 from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.panel import RUN_STYLE
-from napari_mitoseg._napari.section import row_label
+from napari_mitoseg._napari.section import heading
 from napari_mitoseg.params import Params
 from napari_mitoseg.proofreading import Operation, operations
 
@@ -144,17 +144,22 @@ class OperationBox(QWidget):
     def _arrange(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column.setSpacing(3)
+        top = QHBoxLayout()
+        top.addWidget(heading("Correct"), 1)
+        for button in (self.undo, self.redo):
+            button.setStyleSheet(TOOL_STYLE)
+            top.addWidget(button)
+        column.addLayout(top)
         column.addWidget(self.selected)
         column.addLayout(self._grid())
         column.addWidget(self.wanted)
         column.addLayout(self._settings)
-        for row in ((self.cancel, self.apply), (self.undo, self.redo)):
-            line = QHBoxLayout()
-            line.setSpacing(4)
-            for button in row:
-                line.addWidget(button, 1)
-            column.addLayout(line)
+        last = QHBoxLayout()
+        last.setSpacing(4)
+        for button in (self.cancel, self.apply):
+            last.addWidget(button, 1)
+        column.addLayout(last)
         for button in self.findChildren(QPushButton):
             # Keys must go on reaching the canvas after a click.
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -163,17 +168,20 @@ class OperationBox(QWidget):
         """Arrange the buttons in rows, one a group."""
         grid = QGridLayout()
         grid.setSpacing(3)
+        grid.setColumnStretch(1, 1)
         groups: dict[str, list[QPushButton]] = {}
         for offer in offers():
             groups.setdefault(offer.group, []).append(self.buttons[offer.name])
         groups.setdefault(DRAW, []).insert(0, self.brush)
         for row, (title, buttons) in enumerate(groups.items()):
-            grid.addWidget(row_label(title), row, 0)
-            for place, button in enumerate(buttons):
+            grid.addWidget(QLabel(title), row, 0)
+            line = QHBoxLayout()
+            line.setSpacing(3)
+            for button in buttons:
                 shrink(button)
-                grid.addWidget(button, row + place // 3, 1 + place % 3)
-        for place in range(3):
-            grid.setColumnStretch(1 + place, 1)
+                button.setMinimumWidth(30)
+                line.addWidget(button, button.sizeHint().width())
+            grid.addLayout(line, row, 1)
         return grid
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from napari.layers import Labels
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
@@ -28,6 +27,7 @@ from napari_mitoseg._napari.editable import (
 )
 from napari_mitoseg._napari.layer_choice import LayerChoice
 from napari_mitoseg._napari.layers import (
+    displayed_slice,
     placement,
     set_spacing,
     spacing_of,
@@ -36,7 +36,10 @@ from napari_mitoseg._napari.layers import (
 from napari_mitoseg._napari.lifetime import follow
 from napari_mitoseg._napari.operation_box import OperationBox
 from napari_mitoseg._napari.panel import RUN_STYLE, Panel, timer
-from napari_mitoseg._napari.section import heading, line_up, row_label
+from napari_mitoseg._napari.review_box import SLICE, ReviewBox
+from napari_mitoseg._napari.review_control import ReviewControl
+from napari_mitoseg._napari.reviewed_layer import ReviewedLayer
+from napari_mitoseg._napari.section import row_label
 from napari_mitoseg._napari.spacing_box import SpacingBox
 from napari_mitoseg.errors import MitoSegError
 from napari_mitoseg.proofreading import LabelEditor, ObjectIndex
@@ -59,11 +62,15 @@ class ProofreadWidget(Panel):
         super().__init__(napari_viewer, parent)
         self.session: EditSession | None = None
         self.control: EditControl | None = None
+        self.review: ReviewControl | None = None
+        self.annotated: ReviewedLayer | None = None
         self.labels = LayerChoice(
             self.viewer, Labels, "Labels to be corrected", is_offered
         )
         self.spacing = SpacingBox()
         self.operations = OperationBox()
+        self.reviewing = ReviewBox(self.viewer)
+        self._asks_spacing = False
         self._again = timer(self, 0, self.start)
         self._fill()
         self._connect()
@@ -92,15 +99,33 @@ class ProofreadWidget(Panel):
 
     def finish(self) -> None:
         """End: the layer is napari's alone again."""
-        session, control = self.session, self.control
-        self.session = self.control = None
-        if control is not None:
-            control.close()
-            control.deleteLater()
-        if session is not None:
-            session.close()
-            session.deleteLater()
+        parts = (self.control, self.review, self.session)
+        self.session = self.control = self.review = None
+        for part in parts:
+            if part is not None:
+                part.close()
+                part.deleteLater()
         self._refresh()
+
+    def annotate(self, kind: str) -> None:
+        """Turn what was reviewed into a layer of annotation, for fine-tuning.
+
+        Parameters
+        ----------
+        kind : str
+            `OBJECTS` or `SLICE` of `review_box`.
+        """
+        session, review = self.session, self.review
+        if session is None or review is None or self.is_busy:
+            return
+        known = self.annotated
+        if known is None or known.reviewed is not session.layer:
+            self.annotated = known = ReviewedLayer(self.viewer, session.layer)
+        slices = [displayed_slice(self.viewer, session.layer)] if kind == SLICE else []
+        objects = () if kind == SLICE else review.reviewed
+        done = partial(self._on_annotated, known, len(slices), len(objects))
+        work = session.editor.workspace
+        self.run(done, proofread_tasks.annotate, work, slices, objects, known.labels)
 
     def copy(self) -> None:
         """Read labels that cannot be written to into a layer that can."""
@@ -121,6 +146,8 @@ class ProofreadWidget(Panel):
     def on_busy(self, busy: bool) -> None:
         """Enable what may be used now."""
         super().on_busy(busy or self.is_busy)
+        if self.control is not None:
+            self.control.is_waiting = self.is_busy
         self._refresh()
 
     def event(self, event: QEvent | None) -> bool:
@@ -129,11 +156,6 @@ class ProofreadWidget(Panel):
         if is_taken_out and self.parent() is None:
             self.finish()
         return super().event(event)
-
-    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - named by Qt
-        """Line the rows up, now that the theme has decided how wide text is."""
-        super().showEvent(event)
-        line_up(self.body)
 
     # ------------------------------------------------------------ construction
 
@@ -150,16 +172,16 @@ class ProofreadWidget(Panel):
         grid.addWidget(self.spacing_label, 1, 0)
         grid.addWidget(self.spacing, 1, 1)
         layout.addLayout(grid)
-        self.edit_heading = heading("Correct")
-        layout.addWidget(self.edit_heading)
         layout.addWidget(self.operations)
-        layout.addStretch(1)
+        layout.addWidget(self.reviewing, 1)
+        layout.addStretch(0)
         self.save_button = QPushButton("Save labels…")
         self.save_button.setToolTip("Write the labels as a TIFF stack with its spacing")
         self.copy_button = QPushButton(COPY)
         self.copy_button.setToolTip("Make a layer in memory that can be corrected")
         self.start_button = QPushButton(START)
         self.start_button.setStyleSheet(RUN_STYLE)
+        self.footer.addWidget(self.reviewing.decisions)
         row = QHBoxLayout()
         for button in (self.save_button, self.copy_button, self.start_button):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -180,6 +202,14 @@ class ProofreadWidget(Panel):
         box.undoing.connect(self._on_undo)
         box.redoing.connect(self._on_redo)
         box.painting.connect(self._on_brush)
+        reviewing = self.reviewing
+        reviewing.ranking.connect(self._on_rank)
+        reviewing.marking.connect(self._on_mark)
+        reviewing.going.connect(self._on_going)
+        reviewing.chosen.connect(self._on_looked_at)
+        reviewing.opening.connect(self._on_open_review)
+        reviewing.saving.connect(self._on_save_review)
+        reviewing.annotating.connect(self.annotate)
         follow(self, self.viewer.layers.selection.events.active, self._on_active)
 
     # ------------------------------------------------------------ reactions
@@ -223,14 +253,19 @@ class ProofreadWidget(Panel):
         self.control = EditControl(
             self.viewer, session, self.operations, self.run, self
         )
-        self.control.said.connect(self.say)
-        self.control.failed.connect(self.fail)
+        self.review = ReviewControl(
+            self.viewer, session, self.reviewing, self.run, self
+        )
+        for part in (self.control, self.review):
+            part.said.connect(self.say)
+            part.failed.connect(self.fail)
         session.failed.connect(self.fail)
         session.ended.connect(self._on_ended)
         self.viewer.layers.selection.active = session.layer
         session.layer.mode = "pan_zoom"
         self.say(f"{len(session.editor.index):,} objects. Click on one.")
         self._refresh()
+        self.review.resume()
 
     def _on_ended(self, why: str) -> None:
         self.finish()
@@ -265,6 +300,40 @@ class ProofreadWidget(Panel):
         if self.control is not None:
             self.control.paint_new()
 
+    def _on_rank(self) -> None:
+        if self.review is not None and not self.is_busy:
+            self.review.rank()
+
+    def _on_mark(self, state: str) -> None:
+        if self.review is not None:
+            self.review.mark(state)
+
+    def _on_going(self, direction: int) -> None:
+        if self.review is not None:
+            self.review.go(direction)
+
+    def _on_looked_at(self, label: int) -> None:
+        if self.review is not None:
+            self.review.look_at(label)
+
+    def _on_open_review(self, path: Path) -> None:
+        if self.review is not None:
+            self.review.open(path)
+
+    def _on_save_review(self, path: Path) -> None:
+        if self.review is not None:
+            self.review.save(path)
+
+    def _on_annotated(
+        self, layer: ReviewedLayer, n_slices: int, n_objects: int, labels: Any
+    ) -> None:
+        layer.show(labels)
+        what = f"Slice {displayed_slice(self.viewer, layer.reviewed)}"
+        self.say(
+            f"{what if n_slices else f'{n_objects} objects'} added to "
+            f"{layer.layer.name!r}. In Annotate and train, press Load and choose it."
+        )
+
     def _activate(self) -> None:
         """Select the layer: clicks and keys go to it."""
         if self.session is not None:
@@ -277,6 +346,7 @@ class ProofreadWidget(Panel):
         layer = self.labels.layer
         if layer is None or spacing == spacing_of(layer):
             return
+        self._asks_spacing = True  # it may be corrected as long as it is new
         set_spacing(layer, spacing)
         if self.session is not None:
             self.session.editor.spacing = spacing
@@ -311,7 +381,12 @@ class ProofreadWidget(Panel):
         usable = layer is not None and not why_uneditable(layer)
         spacing = spacing_of(layer) if usable else None
         self.spacing.show_spacing(spacing, enabled=usable)
+        for part in (self.spacing, self.spacing_label):
+            part.setVisible(usable and (spacing is None or self._asks_spacing))
         self.operations.setEnabled(begun)
+        self.reviewing.show_state(
+            begun=begun, reviewing=self.review is not None and self.review.is_begun
+        )
         if self.session is not None:
             editor = self.session.editor
             self.operations.show_history(editor.n_undo, editor.n_redo)

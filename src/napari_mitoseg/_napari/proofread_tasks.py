@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from napari_mitoseg.annotation.encoding import as_annotation
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.proofreading import (
     Change,
+    Evidence,
     LabelEditor,
     ObjectIndex,
     Operation,
+    ReviewQueue,
+    Suspicion,
     index_labels,
 )
+from napari_mitoseg.proofreading import rank as rank_objects
 from napari_mitoseg.proofreading.label_array import WritableArray
+from napari_mitoseg.proofreading.reviewed import annotate_reviewed
+from napari_mitoseg.proofreading.workspace import Workspace
 from napari_mitoseg.volume import Array, Region, Spacing, Volume
 
 
@@ -56,3 +63,24 @@ def save(labels: Array, spacing: Spacing | None, path: Path) -> Job[Path]:
     yield Progress(0, 1, f"Writing {path.name}")
     write_labels_tiff(path, labels, spacing)
     return path
+
+
+def rank(
+    workspace: Workspace, evidence: Evidence, reasons: Sequence[Suspicion]
+) -> Job[ReviewQueue]:
+    """Rank all objects by how suspicious they are; see `proofreading.rank`."""
+    return (yield from rank_objects(workspace, evidence, reasons))
+
+
+def annotate(
+    workspace: Workspace,
+    slices: Sequence[int],
+    objects: Sequence[int],
+    onto: Array | None,
+) -> Job[Array]:
+    """Turn what was reviewed into annotation; see `annotate_reviewed`."""
+    yield Progress(0, 1, "Making the annotation")
+    before = None if onto is None else as_annotation(onto)
+    return annotate_reviewed(
+        workspace, slices=slices, objects=objects, onto=before
+    ).labels

@@ -21,7 +21,7 @@ HEADINGS = (
     ("Why", "What is suspicious about it"),
 )
 SCORE, WHY = 1, 2
-ROW_HEIGHT, N_SHOWN = 22, 6
+ROW_HEIGHT, N_SHOWN = 22, 3
 Role = Qt.ItemDataRole
 
 
