@@ -22,7 +22,7 @@ def in_view(labels: np.ndarray) -> np.ndarray:
 
 
 def in_chunks(labels: np.ndarray) -> zarr.Array:
-    chunks = (3, 8, 8)[-labels.ndim :]
+    chunks = (3, 16, 16)[-labels.ndim :]
     stored = zarr.create_array(
         {}, shape=labels.shape, chunks=chunks, dtype=labels.dtype
     )
@@ -53,7 +53,7 @@ def stored(request: pytest.FixtureRequest) -> Make:
 
 @pytest.fixture(scope="session")
 def in_zarr() -> Make:
-    """Put labels into chunks of 3 x 8 x 8."""
+    """Put labels into chunks of 3 x 16 x 16."""
     return in_chunks
 
 

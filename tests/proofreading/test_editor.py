@@ -22,6 +22,8 @@ from napari_mitoseg.proofreading import (
     label_array,
     operations,
 )
+from napari_mitoseg.proofreading.label_array import LabelArray
+from napari_mitoseg.proofreading.object_index import tight_region
 from napari_mitoseg.volume import Region
 
 SPACING = (40.0, 10.0, 10.0)
@@ -282,9 +284,8 @@ def test_only_chunks_that_change_are_written(in_zarr):
     watched.read.clear()
     editor.apply(Delete(labels=(1,)))
     corners = {tuple(axis.start for axis in key) for key in watched.written}
-    legs = {(0, y, 0) for y in (0, 8, 16, 24)} | {(0, 0, x) for x in (0, 8, 16, 24)}
-    assert corners == legs
-    assert len(watched.written) == len(legs)
+    assert corners == {(0, 0, 0), (0, 16, 0), (0, 0, 16)}
+    assert len(watched.written) == 3
     assert all(key[0].stop <= 3 for key in watched.read)
 
 
@@ -378,3 +379,31 @@ def test_large_numbers_of_sparse_labels():
     assert list(index) == [7, 2**40]
     assert index[2**40].region == Region((1, 2, 3), (2, 3, 4))
     assert index.unused(2, labels.dtype) == (2**40 + 1, 2**40 + 2)
+
+
+@pytest.mark.parametrize("voxels", [1 << 22, 64])
+def test_the_smallest_box_is_found_from_any_larger_one(monkeypatch, voxels, stored):
+    monkeypatch.setattr(label_array, "BLOCK_VOXELS", voxels)
+    labels = np.zeros((9, 40, 37), np.uint8)
+    labels[2, 5, 30] = labels[7, 33, 3] = labels[4, 20, 20] = 1
+    labels[0], labels[:, 0] = 2, 2
+    array = LabelArray(stored(labels))
+    tight = Region((2, 5, 3), (8, 34, 31))
+    for box in [Region.whole(labels.shape), Region((1, 5, 2), (9, 36, 31)), tight]:
+        assert tight_region(array, 1, box) == tight
+    assert tight_region(array, 3, Region.whole(labels.shape)) is None
+
+
+def test_erasing_at_a_side_of_a_huge_object_reads_only_near_it(in_zarr, monkeypatch):
+    monkeypatch.setattr(label_array, "BLOCK_VOXELS", 2000)
+    labels = np.ones((3, 320, 320), np.uint8)
+    labels[:, 0, 0] = 2
+    watched = Watched(in_zarr(labels))
+    editor = LabelEditor(watched, None)
+    region = Region((0, 319, 300), (1, 320, 310))
+    before = editor.read(region)
+    watched.read.clear()
+    editor.paint(region, np.zeros_like(before))
+    n_chunks = 20 * 20
+    assert len(watched.read) < n_chunks / 4
+    assert editor.index == drain(index_labels(watched))

@@ -86,6 +86,26 @@ class Basins:
         n, group = _joined(self.n, [(neck.first, neck.second) for neck in kept])
         return group[self.labels], n
 
+    def smaller_side(self, neck: Neck, sizes: Array) -> int:
+        """Return how much hangs on the smaller side of a neck.
+
+        Parameters
+        ----------
+        neck : Neck
+            One of the necks.
+        sizes : ndarray of int, shape (n + 1,)
+            Size of each part, 0 for the background.
+
+        Returns
+        -------
+        int
+            Size of all parts on that side.
+        """
+        others = [(k.first, k.second) for k in self.necks if k is not neck]
+        _, group = _joined(self.n, others)
+        total = np.bincount(group, sizes)
+        return int(min(total[group[neck.first]], total[group[neck.second]]))
+
 
 def find_basins(distance: NDArray[np.float32]) -> Basins:
     """Divide an object into thick parts.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import NamedTuple
 
 import cc3d
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.proofreading import label_array
 from napari_mitoseg.proofreading.label_array import LabelArray, WritableArray
-from napari_mitoseg.proofreading.regions import as_region, union
+from napari_mitoseg.proofreading.regions import as_region
 from napari_mitoseg.volume import Array, Region
 
 Integers = NDArray[np.int64]
@@ -249,13 +251,64 @@ def tight_region(array: LabelArray, label: int, region: Region) -> Region | None
     -------
     Region or None
         None where the box holds nothing of it.
+
+    Notes
+    -----
+    A box that can be read at once is.  A larger one is searched from its six sides, up
+    to the first voxels of the object: where it was nearly right that costs little.
     """
-    found = [
-        bounds(array.read(block) == label, block.start)
-        for block in array.blocks(region)
-    ]
-    boxes = [box for box in found if box is not None]
-    return union(boxes) if boxes else None
+    if prod(region.shape) <= label_array.BLOCK_VOXELS:
+        return bounds(array.read(region) == label, region.start)
+    for axis in range(3):
+        for from_end in (False, True):
+            side = _first_shown(array, label, region, axis, from_end=from_end)
+            if side is None:
+                return None
+            low, high = region.start[axis], region.stop[axis]
+            low, high = (low, side) if from_end else (side, high)
+            region = _between(region, axis, low, high)
+    return region
+
+
+def _first_shown(
+    array: LabelArray, label: int, region: Region, axis: int, *, from_end: bool
+) -> int | None:
+    """Return where an object begins along an axis, or where it ends."""
+    for layer in _layers(region, axis, array.chunk[axis], from_end=from_end):
+        found: list[int] = []
+        outermost = (layer.stop if from_end else layer.start)[axis]
+        for block in array.blocks(layer):
+            box = bounds(array.read(block) == label, block.start)
+            if box is not None:
+                found.append((box.stop if from_end else box.start)[axis])
+            if outermost in found:
+                break
+        if found:
+            return max(found) if from_end else min(found)
+    return None
+
+
+def _layers(
+    region: Region, axis: int, chunk: int, *, from_end: bool
+) -> Iterator[Region]:
+    """Cut a box into layers across an axis, of whole chunks, ever thicker ones."""
+    low, high, thickness = region.start[axis], region.stop[axis], chunk
+    while low < high:
+        if from_end:
+            edge = max(low, (high - 1) // chunk * chunk + chunk - thickness)
+            yield _between(region, axis, edge, high)
+            high = edge
+        else:
+            edge = min(high, low // chunk * chunk + thickness)
+            yield _between(region, axis, low, edge)
+            low = edge
+        thickness *= 2
+
+
+def _between(region: Region, axis: int, low: int, high: int) -> Region:
+    start, stop = [*region.start], [*region.stop]
+    start[axis], stop[axis] = low, high
+    return as_region(start, stop)
 
 
 def bounds(mask: Array, origin: tuple[int, int, int]) -> Region | None:
