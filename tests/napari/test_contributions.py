@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 from napari_mitoseg._napari import sample_data
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.evaluate import EvaluateWidget
+from napari_mitoseg._napari.proofread import ProofreadWidget
 from napari_mitoseg._napari.reader import contrast_of, get_reader, read_layers
 from napari_mitoseg._napari.restore import RestoreWidget
 from napari_mitoseg._napari.segment import SegmentWidget
@@ -47,6 +48,7 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         (AnnotateWidget, "napari/layers/segment"),
         (TrainWidget, "napari/layers/segment"),
         (RestoreWidget, "napari/layers/segment"),
+        (ProofreadWidget, "napari/layers/segment"),
         (EvaluateWidget, "napari/layers/measure"),
     ],
 )

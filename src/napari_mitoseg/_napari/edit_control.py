@@ -291,7 +291,7 @@ class EditControl(QObject):
             return
         self.previews = [one for one in previews if one]
         n_voxels = sum(one.n_voxels for one in self.previews)
-        text = f"{n_voxels:,} voxels would change. {APPLY} applies, {CANCEL} cancels."
+        text = f"{n_voxels:,} voxels would change."
         self._box.show_wanted(
             text if self.previews else "Nothing would change.",
             ready=bool(self.previews),

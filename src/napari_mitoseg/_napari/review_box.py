@@ -160,9 +160,7 @@ class ReviewBox(QWidget):
         top.addWidget(heading("Review"), 1)
         top.addWidget(self.rank)
         column.addLayout(top)
-        column.addWidget(
-            Section("What to look for; files", self._more())
-        )
+        column.addWidget(Section("What to look for; files", self._more()))
         column.addWidget(self.progress)
         column.addWidget(self.table, 1)
         self.decisions = QWidget()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
@@ -125,6 +125,10 @@ class ReviewTable(QTableView):
         titles.resizeSection(SCORE, 48)
         titles.setStretchLastSection(True)
         self.clicked.connect(self._on_reached)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - named by Qt
+        """Ask for few rows: the table takes what room is left."""
+        return QSize(super().sizeHint().width(), self.minimumHeight())
 
     def show_rows(self, rows: Sequence[ReviewRow], current: int | None) -> None:
         """Show a review, and which of its objects is looked at.
