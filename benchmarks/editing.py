@@ -24,12 +24,17 @@ from pathlib import Path
 import numpy as np
 import zarr
 
+from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.proofreading import (
+    Change,
+    CutAtPlane,
     Delete,
+    Grow,
     LabelEditor,
     Merge,
     Operation,
+    SplitByDistance,
     index_labels,
 )
 from napari_mitoseg.volume import Shape
@@ -45,7 +50,7 @@ def tube(
     rng: np.random.Generator, shape: Shape
 ) -> tuple[tuple[slice, ...], np.ndarray]:
     """Return the box and the mask of a bent tube of some 60 000 voxels."""
-    size = (48, 96, 96)
+    size = (64, 120, 120)
     corner = [int(rng.integers(0, n - s)) for n, s in zip(shape, size, strict=True)]
     along = np.linspace(0, 1, 60)
     bend = rng.uniform(-0.2, 0.2, (3, 1)) * np.sin(np.pi * along)
@@ -54,7 +59,7 @@ def tube(
     grid = np.indices(size).reshape(3, -1, 1)
     near = np.full(grid.shape[1], False)
     for position in path.T:
-        near |= ((grid[..., 0] - position[:, None]) ** 2).sum(axis=0) < 11**2
+        near |= ((grid[..., 0] - position[:, None]) ** 2).sum(axis=0) < 15**2
     box = tuple(slice(c, c + s) for c, s in zip(corner, size, strict=True))
     return box, near.reshape(size)
 
@@ -109,6 +114,21 @@ def neighbours(editor: LabelEditor) -> Callable[[int], int]:
     return nearest
 
 
+def middle(editor: LabelEditor, label: int) -> tuple[int, int, int]:
+    """Return the middle of the box of an object."""
+    region = editor.index[label].region
+    z, y, x = ((a + b) // 2 for a, b in zip(region.start, region.stop, strict=True))
+    return z, y, x
+
+
+def attempt(editor: LabelEditor, operation: Operation) -> Change | None:
+    """Do an operation, unless it cannot be done: not every tube has a neck."""
+    try:
+        return editor.apply(operation)
+    except InvalidParameterError:
+        return None
+
+
 def time_edits(editor: LabelEditor, repeats: int) -> Timings:
     """Do and undo some edits of each kind."""
     rng = np.random.default_rng(1)
@@ -117,10 +137,13 @@ def time_edits(editor: LabelEditor, repeats: int) -> Timings:
         todo: list[Operation] = [
             Merge(labels=(nearest(label), label)),
             Delete(labels=(label,)),
+            CutAtPlane(label=label, point=middle(editor, label), normal=(1, 1, 1)),
+            Grow(label=label),
+            SplitByDistance(label=label),
         ]
         for operation in todo:
             with timings.of(operation.name):
-                change = editor.apply(operation)
+                change = attempt(editor, operation)
             if not change:
                 continue
             with timings.of(f"undo {operation.name}"):

@@ -29,6 +29,8 @@ from napari_mitoseg.models.architectures import Network, architectures
 from napari_mitoseg.models.interpolation import InterpolationNetwork
 from napari_mitoseg.models.zoo import EMBEDDED, ModelCard, read_card
 from napari_mitoseg.params import Params, unit_of
+from napari_mitoseg.proofreading.operations import operations
+from napari_mitoseg.proofreading.suspicions import suspicions
 from napari_mitoseg.steps import NamedStep
 from napari_mitoseg.training.appearance import AppearanceSettings
 from napari_mitoseg.training.augmentations import augmentations
@@ -69,6 +71,7 @@ def pages() -> dict[str, str]:
             [table(DenseSettings)],
         ),
         "scores.md": scores_page(),
+        "proofreading.md": proofreading_page(),
         "command-line.md": command_line_page(),
     }
 
@@ -87,6 +90,25 @@ def augmentations_page() -> str:
         "`deformation` and `appearance` are made."
     )
     return page("Augmentations", about, [*parts, *settings])
+
+
+def proofreading_page() -> str:
+    """Describe every operation on objects, and all that makes one suspicious."""
+    about = (
+        "What the *Proofread* widget can do to objects, and why it shows some of them "
+        "first. From Python, `LabelEditor(labels, spacing)` can `apply`, `preview`, "
+        "`undo` and `redo` them: `editor.apply(Merge(labels=(3, 8)))`. Operations read "
+        "and write only the boxes of the objects they are given; points are voxels, "
+        "z, y, x. Numbers in nm need the spacing of the labels."
+    )
+    review = (
+        "# Suspicions\n\nEach gives an object a score from 0 to 1 and says why; an "
+        "object's place in the review queue is that of 1 − Π (1 − weight × score). "
+        "Those that lack what they need, a spacing or a probability, say nothing."
+    )
+    done = [step_part(name, step) for name, step in operations.items()]
+    looked_for = [step_part(name, step) for name, step in suspicions.items()]
+    return page("Operations on objects", about, [*done, review, *looked_for])
 
 
 def page(title: str, about: str, parts: list[str]) -> str:

@@ -20,7 +20,7 @@ class AbruptEnd(Suspicion):
     Notes
     -----
     Compares the area in its first and last slice with its largest.  A ball ends with
-    some 40 % even where slices are a fifth of its radius apart.
+    36 % at most where slices are a fifth of its radius apart.
     """
 
     name: ClassVar[str] = "abrupt-end"

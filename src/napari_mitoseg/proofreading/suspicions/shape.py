@@ -20,7 +20,8 @@ class OddShape(Unlike):
     Notes
     -----
     Compares logarithms of S³ / (36 π V²), which is 1 for a ball and rises with length,
-    branches and raggedness; S is the area of the voxel faces, in nm².  See `Unlike`.
+    branches and raggedness; S is the area of the voxel faces, in nm².  The score is
+    that of an odd size.
     """
 
     name: ClassVar[str] = "odd-shape"

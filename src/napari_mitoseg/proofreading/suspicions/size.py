@@ -18,7 +18,9 @@ class OddSize(Unlike):
 
     Notes
     -----
-    Compares logarithms of the number of voxels: see `Unlike`.
+    Compares logarithms of the number of voxels.  The score rises from 0 at two to 1 at
+    six deviations from the median, where a deviation is the median one, scaled to be
+    the standard deviation of normally distributed numbers.
     """
 
     name: ClassVar[str] = "odd-size"
