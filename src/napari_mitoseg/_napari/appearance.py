@@ -97,7 +97,8 @@ def coloured(
     colormap : str
         Name of one of napari's colormaps.
     limits : tuple of float
-        Values that get its first and its last colour; beyond, colours stay.
+        Values that get its first and its last colour, in any order; beyond, colours
+        stay.
 
     Returns
     -------
@@ -108,7 +109,7 @@ def coloured(
     given = np.asarray(values, float)
     known = np.isfinite(given)
     width = high - low
-    share = (given - low) / width if width > 0 else np.full(given.shape, 0.5)
+    share = (given - low) / width if width else np.full(given.shape, 0.5)
     steps = np.round(np.clip(np.where(known, share, 0), 0, 1) * N_STEPS) / N_STEPS
     colours = np.asarray(ensure_colormap(colormap).map(steps), np.float32)
     colours[~known] = NO_VALUE

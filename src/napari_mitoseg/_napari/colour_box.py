@@ -80,18 +80,35 @@ class ColourBox(QWidget):
             return None
         return Colouring(name, self.colormap.currentText(), (low, high))
 
-    def set_columns(self, columns: Mapping[str, Array]) -> None:
-        """Offer the columns of other objects, keeping what is chosen if it is there."""
-        chosen = self.column.currentData()
+    def set_columns(
+        self, columns: Mapping[str, Array], value: Colouring | None
+    ) -> None:
+        """Offer the columns of other objects, without signalling.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray
+            Their measurements.
+        value : Colouring or None
+            How they are coloured already.
+        """
         self._columns = numeric(columns)
-        self.column.blockSignals(True)
+        known = value is not None and value.column in self._columns
+        for box in (self.column, self.colormap):
+            box.blockSignals(True)
         self.column.clear()
         self.column.addItem(NORMAL, None)
         for name in self._columns:
             self.column.addItem(heading_of(name).text, name)
-        self.column.setCurrentIndex(max(self.column.findData(chosen), 0))
-        self.column.blockSignals(False)
-        self._on_column()
+        limits: tuple[float | None, float | None] = (None, None)
+        if known and value is not None:
+            self.column.setCurrentIndex(self.column.findData(value.column))
+            self.colormap.setCurrentText(value.colormap)
+            limits = value.limits
+        for box in (self.column, self.colormap):
+            box.blockSignals(False)
+        self._set_limits(limits)
+        self._show_legend()
 
     def choose(self, column: str | None) -> None:
         """Colour by a column; None gives the layer its own colours back."""
@@ -103,9 +120,12 @@ class ColourBox(QWidget):
         limits: tuple[float | None, float | None] = (None, None)
         if name is not None:
             limits = robust_limits(self._columns[name])
+        self._set_limits(limits)
+        self._on_changed()
+
+    def _set_limits(self, limits: tuple[float | None, float | None]) -> None:
         self.low.set_value(limits[0])
         self.high.set_value(limits[1])
-        self._on_changed()
 
     def _on_changed(self) -> None:
         self._show_legend()
@@ -128,9 +148,9 @@ class ColourBox(QWidget):
         bottom = QHBoxLayout(self._limits)
         bottom.setContentsMargins(0, 0, 0, 0)
         bottom.setSpacing(4)
-        bottom.addWidget(self.low, 1)
+        bottom.addWidget(self.low, 2)
         bottom.addWidget(self.legend, 3)
-        bottom.addWidget(self.high, 1)
+        bottom.addWidget(self.high, 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)

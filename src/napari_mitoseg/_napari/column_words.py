@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_mitoseg.errors import UnknownNameError
 from napari_mitoseg.morphology import column_info
 from napari_mitoseg.volume import Array
 
 NOTHING = "–"
+
+BOX_ENDS = ("_start", "_stop")
+"""Ends of the names of columns that lead to an object, and say nothing to a reader."""
 
 
 class Heading(NamedTuple):
@@ -34,10 +36,7 @@ def heading_of(name: str) -> Heading:
         Title with the unit in brackets, and what it means; a column that is not known
         keeps its name.
     """
-    try:
-        info = column_info(name)
-    except UnknownNameError:
-        return Heading(name, name, "")
+    info = column_info(name)
     unit = f" ({info.unit})" if info.unit else ""
     source = f" [{info.source}]" if info.source else ""
     return Heading(name, f"{info.title}{unit}", f"{name}: {info.tip}{source}")
@@ -68,6 +67,15 @@ def cell_text(value: Any) -> str:
     return str(value)
 
 
+def presented(columns: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the columns that are shown; files have all of them."""
+    return {
+        name: np.asarray(values)
+        for name, values in columns.items()
+        if not name.endswith(BOX_ENDS)
+    }
+
+
 def numeric(columns: Mapping[str, Array]) -> dict[str, Array]:
     """Return the columns that can be plotted, without the labels.
 
@@ -83,6 +91,6 @@ def numeric(columns: Mapping[str, Array]) -> dict[str, Array]:
     """
     return {
         name: np.asarray(values, float)
-        for name, values in columns.items()
-        if name != "index" and np.asarray(values).dtype.kind in "fiub"
+        for name, values in presented(columns).items()
+        if name != "index" and values.dtype.kind in "fiub"
     }

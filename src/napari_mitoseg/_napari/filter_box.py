@@ -167,8 +167,8 @@ class _RangeRow(QWidget):
         self.low, self.high = NumberField("At least"), NumberField("At most")
         known = [] if values is None else values[values == values]  # noqa: PLR0124 - not NaN
         if len(known):
-            self.low.setPlaceholderText(f"{known.min():.4g}")
-            self.high.setPlaceholderText(f"{known.max():.4g}")
+            self.low.setPlaceholderText(f"{known.min():.2g}")
+            self.high.setPlaceholderText(f"{known.max():.2g}")
         remove = QToolButton()
         remove.setText("×")
         remove.setToolTip("Remove this range")

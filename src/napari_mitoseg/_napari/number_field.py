@@ -43,12 +43,13 @@ class NumberField(QLineEdit):
     def set_value(self, value: float | None) -> None:
         """Show another number, without signalling."""
         self._value = value
-        self.setText("" if value is None else f"{value:.4g}")
+        self.setText(_written(value))
+        self.setCursorPosition(0)
 
     def _on_finished(self) -> None:
         """Take what is written; what is no number gives way to the last one."""
         text = self.text().strip().replace(",", ".")
-        if text == ("" if self._value is None else f"{self._value:.4g}"):
+        if text == _written(self._value):
             return
         try:
             given = float(text) if text else None
@@ -59,3 +60,7 @@ class NumberField(QLineEdit):
             return
         self.set_value(given)
         self.edited.emit()
+
+
+def _written(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

@@ -17,7 +17,7 @@ LARGEST_TABLE = 1 << 24
 Colours = NDArray[np.float32]
 
 
-class ObjectColormap(DirectLabelColormap):
+class ObjectColormap(DirectLabelColormap):  # type: ignore[misc]  # napari has no types
     """One colour for each object; transparent objects are hidden.
 
     Parameters
@@ -45,7 +45,8 @@ class ObjectColormap(DirectLabelColormap):
         keywords["color_dict"] = {None: UNKNOWN, 0: "transparent"}
         super().__init__(**keywords)
         self._index = np.asarray(index, np.int64)
-        self._palette, self._codes = coded(colours)
+        self._palette, codes = coded(colours)
+        self._codes = codes.astype(self._texture_type)
         self._table = _table(self._index, self._codes)
 
     def colours_of(self, labels: Any) -> Colours:
@@ -74,14 +75,18 @@ class ObjectColormap(DirectLabelColormap):
     def _num_unique_colors(self) -> int:
         return len(self._palette)
 
+    @property
+    def _texture_type(self) -> np.dtype[Any]:
+        """Type of what the canvas stores for each voxel of labels of 32 bits."""
+        return _texture_dtype(self._num_unique_colors + 2, np.dtype(np.uint32))
+
     def _data_to_texture(self, values: Any) -> Any:
         given = np.asarray(values)
         if given.dtype.itemsize <= 2:
             return given.view(f"u{given.dtype.itemsize}")[()]
-        dtype = _texture_dtype(self._num_unique_colors + 2, given.dtype)
         if self.use_selection:
-            return (given == self.selection).astype(dtype)[()]
-        return self._codes_of(given).astype(dtype, copy=False)[()]
+            return (given == self.selection).astype(self._texture_type)[()]
+        return self._codes_of(given)[()]
 
     def _map_without_cache(self, values: NDArray[Any]) -> Colours:
         return self.colours_of(values)
@@ -104,7 +109,7 @@ class ObjectColormap(DirectLabelColormap):
             return np.take(self._table, labels, mode="clip")
         place = np.minimum(np.searchsorted(self._index, labels), self._index.size - 1)
         codes = np.where(self._index[place] == labels, self._codes[place], 1)
-        return np.where(labels <= 0, 0, codes)
+        return np.where(labels <= 0, 0, codes).astype(self._codes.dtype)
 
 
 def coded(colours: Colours) -> tuple[Colours, NDArray[np.uint16]]:
@@ -132,12 +137,12 @@ def coded(colours: Colours) -> tuple[Colours, NDArray[np.uint16]]:
     return palette, np.where(bytes_[:, 3] == 0, 0, numbers).astype(np.uint16)
 
 
-def _table(index: NDArray[np.int64], codes: NDArray[np.uint16]) -> Any:
+def _table(index: NDArray[np.int64], codes: NDArray[Any]) -> Any:
     """Return the code of every label up to one above the largest; None if too many."""
     largest = int(index.max(initial=0))
     if largest > LARGEST_TABLE:
         return None
-    table = np.ones(largest + 2, np.uint16)
+    table = np.ones(largest + 2, codes.dtype)
     table[index] = codes
     table[0] = 0
     return table

@@ -16,7 +16,12 @@ from qtpy.QtCore import (
 )
 from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 
-from napari_mitoseg._napari.column_words import Heading, cell_text, heading_of
+from napari_mitoseg._napari.column_words import (
+    Heading,
+    cell_text,
+    heading_of,
+    presented,
+)
 from napari_mitoseg._napari.object_selection import ObjectSelection, Rows
 from napari_mitoseg.volume import Array
 
@@ -24,6 +29,10 @@ ROW_HEIGHT = 22
 MOST_MARKED = 2000
 """Rows that are marked when they are selected elsewhere: Qt takes seconds for more."""
 
+LOOKED_AT = 100
+"""Rows that decide how wide a column is."""
+
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 Order = Qt.SortOrder
 Role = Qt.ItemDataRole
 Flag = QItemSelectionModel.SelectionFlag
@@ -45,7 +54,7 @@ class ObjectModel(QAbstractTableModel):
 
     def set_columns(self, columns: Mapping[str, Array]) -> None:
         """Show other objects, all of them."""
-        self.columns = {name: np.asarray(one) for name, one in columns.items()}
+        self.columns = presented(columns)
         self._headings = [heading_of(name) for name in self.columns]
         self._shown = None
         self._arrange()
@@ -78,7 +87,7 @@ class ObjectModel(QAbstractTableModel):
             name = self._headings[index.column()].name
             return cell_text(self.columns[name][self.rows[index.row()]])
         if role == Role.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            return RIGHT
         return None
 
     def headerData(  # noqa: N802 - named by Qt
@@ -158,6 +167,7 @@ class ObjectTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         style = "QHeaderView::section { padding: 2px 4px; }"
         self.horizontalHeader().setStyleSheet(style)
+        self.horizontalHeader().setResizeContentsPrecision(LOOKED_AT)
 
     def _on_rows_selected(self, *_: QItemSelection) -> None:
         chosen = [

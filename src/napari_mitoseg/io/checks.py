@@ -11,6 +11,9 @@ from napari_mitoseg.volume import Array, Volume
 N_LOOKED_AT = 3
 """Slices looked at to tell labels from an image."""
 
+N_TRIED = 9
+"""Slices tried in search of contrast, where that is all that is to be known."""
+
 FEW = 8
 """Grey values; no image has as few, whatever was done to it."""
 
@@ -57,6 +60,27 @@ def check_image(volume: Volume) -> None:
             "of equal values, no grey in between. Choose the EM image."
         )
         raise ReadError(msg)
+
+
+def is_label_volume(volume: Volume) -> bool:
+    """Tell labels from an image by a few slices.
+
+    Parameters
+    ----------
+    volume : Volume
+        A stack, as read.
+
+    Returns
+    -------
+    bool
+        Whether it has whole numbers, and all slices looked at look like labels; a
+        volume without contrast there counts as an image.
+    """
+    if volume.dtype.kind not in "iu":
+        return False
+    planes = map(volume.read_slice, _spread(volume.shape[0])[:N_TRIED])
+    varied = [plane for plane in planes if plane.min() != plane.max()]
+    return bool(varied) and all(map(looks_like_labels, varied))
 
 
 def looks_like_labels(plane: Array) -> bool:

@@ -13,6 +13,12 @@ from napari_mitoseg.io.planes import PlaneStack
 LARGEST_PLANE = 2**34
 """Pixels; a slice of 131 072 × 131 072 is beyond any microscope in use."""
 
+MOST_COMPRESSED = 20_000
+"""Nothing in use packs a volume tighter; a header that claims so is damaged."""
+
+ALWAYS_BELIEVED = 2**28
+"""Bytes that a header may claim whatever the file holds."""
+
 IMAGE_TYPES = ("uint8", "uint16", "int16", "float32")
 
 
@@ -36,6 +42,35 @@ def check_plane_size(size: Sequence[int], name: str) -> None:
             f"{name} claims slices of {size[0]} × {size[1]} pixels; at most "
             f"{LARGEST_PLANE:,} pixels a slice are read. Its header is damaged, or it "
             "has to be cut into smaller stacks."
+        )
+        raise ReadError(msg)
+
+
+def check_claimed_size(shape: Sequence[int], itemsize: int, path: Path) -> None:
+    """Refuse a header that claims far more than the file can hold.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Size along each axis, as the header says.
+    itemsize : int
+        Bytes of a voxel.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    ReadError
+        If no compression in use could have made the file as small, or a slice is
+        too large to be real.
+    """
+    claimed = math.prod(map(int, shape)) * itemsize
+    check_plane_size(shape[-2:], path.name)
+    if claimed > max(ALWAYS_BELIEVED, MOST_COMPRESSED * path.stat().st_size):
+        size = " × ".join(map(str, shape))
+        msg = (
+            f"{path.name} claims {size} voxels and is {path.stat().st_size} bytes "
+            "long: its header is damaged. Copy or export it again."
         )
         raise ReadError(msg)
 

@@ -133,6 +133,62 @@ def write_labels_tiff(path: Path, labels: LazyArray, spacing: Spacing | None) ->
     _write(path, planes, shape, dtype, spacing)
 
 
+def write_labels_ome_tiff(
+    path: Path, labels: LazyArray, spacing: Spacing | None, name: str = "labels"
+) -> None:
+    """Write a mask or labels as a compressed OME-TIFF.
+
+    Parameters
+    ----------
+    path : Path
+        The file; replaced if it exists, once the new one is complete.
+    labels : array of bool or int, shape (Z, Y, X)
+        Read slice by slice.  Stored as uint8, uint16 or uint32 as given, bool as
+        uint8, other integers as uint32.
+    spacing : tuple of float or None
+        Distance between voxel centres in nm, ZYX.
+    name : str
+        Name of the image in the file.
+
+    Raises
+    ------
+    ShapeError
+        Unless there are three axes.
+    InvalidParameterError
+        If the values are not whole numbers between 0 and 2³² − 1.
+    WriteError
+        If the file cannot be written.
+
+    References
+    ----------
+    .. [1] OME-TIFF specification, https://ome-model.readthedocs.io
+    """
+    shape, dtype = check_axes(labels.shape), stored_type(labels.dtype)
+    planes = (stored(labels[z], dtype) for z in range(shape[0]))
+    metadata: dict[str, Any] = {"axes": "ZYX", "Name": name}
+    if spacing is not None:
+        for axis, value in zip("ZYX", spacing, strict=True):
+            size = f"PhysicalSize{axis}"
+            metadata |= {size: value, f"{size}Unit": "nm"}
+    n_bytes = math.prod(shape) * dtype.itemsize
+    with (
+        staged(path.parent, [path.name]) as paths,
+        tifffile.TiffWriter(
+            paths[path.name], bigtiff=n_bytes > CLASSIC, ome=True
+        ) as file,
+    ):
+        file.write(
+            planes,
+            shape=shape,
+            dtype=dtype,
+            photometric="minisblack",
+            compression="zlib",
+            compressionargs={"level": 1},
+            rowsperstrip=shape[1],
+            metadata=metadata,
+        )
+
+
 def write_image_tiff(path: Path, volume: Volume) -> None:
     """Write an image as a compressed TIFF stack with spacing.
 
