@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 from napari_mitoseg._napari import sample_data
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.evaluate import EvaluateWidget
+from napari_mitoseg._napari.proofread import ProofreadWidget
 from napari_mitoseg._napari.export import ExportWidget
 from napari_mitoseg._napari.measure import MeasureWidget
 from napari_mitoseg._napari.reader import contrast_of, get_reader, read_layers
@@ -50,6 +51,7 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         (AnnotateWidget, "napari/layers/segment"),
         (TrainWidget, "napari/layers/segment"),
         (RestoreWidget, "napari/layers/segment"),
+        (ProofreadWidget, "napari/layers/segment"),
         (EvaluateWidget, "napari/layers/measure"),
         (MeasureWidget, "napari/layers/measure"),
         (ExportWidget, "napari/layers/measure"),
