@@ -328,6 +328,18 @@ def test_evaluate_refuses_other_shapes(run: Command, tmp_path: Path) -> None:
     assert "shape" in error
 
 
+def test_an_interrupted_command_says_what_can_be_done(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_mitoseg.models.zoo.list_models", interrupt)
+    status, _, error = run("models")
+    assert status == 130
+    assert "--resume" in error
+
+
 def test_models_lists_spacing_licence_scores_and_place(run: Command) -> None:
     status, said, _ = run("models")
     assert status == 0
