@@ -82,7 +82,9 @@ def test_segment_writes_the_promised_files(
     assert instances.dtype == np.uint32
     assert set(np.unique(semantic)) <= {0, 1}
     assert set(np.unique(boundary)) <= {0, 1}
-    assert said.startswith(f"{instances.max()} mitochondria in image")
+    n = int(instances.max())
+    word = "mitochondrion" if n == 1 else "mitochondria"
+    assert said.startswith(f"{n} {word} in image")
     assert read_labels(out / "instances.tif").spacing == (40.0, 16.0, 16.0)
 
 
@@ -326,6 +328,16 @@ def test_evaluate_refuses_other_shapes(run: Command, tmp_path: Path) -> None:
     status, _, error = run("evaluate", tmp_path / "a.tif", tmp_path / "b.tif")
     assert status == 2
     assert "shape" in error
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_network_runs(
+    segment: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    monkeypatch.setattr("napari_mitoseg.pipeline.run_recipe", pytest.fail)
+    status, _, error = segment("--out", tmp_path / "file")
+    assert status == 2
+    assert "Cannot write into" in error
 
 
 def test_an_interrupted_command_says_what_can_be_done(

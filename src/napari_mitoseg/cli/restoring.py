@@ -143,6 +143,7 @@ def restore(
     device : {"auto", "cpu", "cuda", "mps"}
         Where the network runs.
     """
+    from napari_mitoseg.io.atomic import check_writable
     from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.io.tiff import write_image_tiff
     from napari_mitoseg.restoration import restore_stack
@@ -155,6 +156,7 @@ def restore(
             "boxes": [text.split(",") for text in box],
         }
     )
+    check_writable(out.parent)
     write_image_tiff(out, run(restore_stack(volume, step, device)))
     many = f"slices: {len(step.slices)}, regions: {len(step.boxes)}"
     tell(f"Restored {many}; written to {out}")

@@ -46,10 +46,13 @@ def evaluate(
         Print one JSON object instead of lines.
     """
     from napari_mitoseg.evaluation import compare_labels
+    from napari_mitoseg.io.atomic import check_writable
     from napari_mitoseg.io.read import read_labels, read_volume
 
     found, true = read_labels(prediction), read_labels(truth)
     sure = read_volume(probability) if probability else None
+    if errors:
+        check_writable(errors)
     with_instances = instances or bool(probability or errors)
     job = compare_labels(
         found, true, instances=with_instances, probability=sure, paint=bool(errors)
