@@ -245,13 +245,15 @@ def _read_augmentation(text: str) -> dict[str, object]:
 
 def _read_labelled(image: Path, labels: Path, spacing: str | None) -> "LabelledVolume":
     """Open a stack and its labels, and see whether they are what they should be."""
-    from napari_mitoseg.io.checks import check_image
+    from napari_mitoseg.io.checks import check_image, check_labels
     from napari_mitoseg.io.read import read_labels, read_volume
     from napari_mitoseg.training.dense_data import LabelledVolume
 
     volume = read_volume(image, spacing=parse_spacing(spacing))
     check_image(volume)
-    return LabelledVolume(volume, read_labels(labels))
+    truth = read_labels(labels)
+    check_labels(truth)
+    return LabelledVolume(volume, truth)
 
 
 def _read_painted(
