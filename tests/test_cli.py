@@ -308,6 +308,37 @@ def test_evaluate_writes_the_errors(run: Command, tmp_path: Path) -> None:
     assert ["ap75_large", "-"] in [line.split() for line in said.splitlines()]
 
 
+def test_evaluate_takes_the_parts_of_a_mask_for_instances(
+    run: Command, tmp_path: Path
+) -> None:
+    truth = np.zeros((1, 5, 6), np.uint8)
+    truth[0, :2], truth[0, 3:] = 1, 1
+    found = np.where(truth, np.arange(1, 6)[:, None] // 3 + 5, 0).astype(np.uint8)
+    for name, array in (("truth", truth), ("found", found)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", array)
+    pair = (tmp_path / "found.tif", tmp_path / "truth.tif", "--json", "--instances")
+    status, said, error = run("evaluate", *pair)
+    assert status == 0
+    assert "truth is a mask" in error
+    assert (json.loads(said)["n_true"], json.loads(said)["ap75"]) == (2, 1)
+    _, said, error = run("evaluate", *pair, "--labels", "instances")
+    assert (json.loads(said)["n_true"], error) == (1, "")
+
+
+def test_an_image_given_as_labels_is_refused(
+    run: Command, image_file: Path, tmp_path: Path, stack: Volume
+) -> None:
+    mask = tmp_path / "mask.tif"
+    tifffile.imwrite(mask, (stack.read() > stack.read().mean()).astype(np.uint8))
+    options = ("--model", "fast", "--spacing", SPACING, "--out", tmp_path / "model")
+    for command in (
+        ("evaluate", mask, image_file),
+        ("train", image_file, image_file, *options),
+    ):
+        status, _, error = run(*command)
+        assert (status, "looks like an image" in error) == (2, True)
+
+
 def test_evaluate_with_bad_files_writes_nothing(run: Command, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.eye(4, dtype=np.uint8))
     tifffile.imwrite(tmp_path / "b.tif", np.eye(5, dtype=np.uint8))
