@@ -13,6 +13,7 @@ import tifffile
 
 from napari_mitoseg import cli
 from napari_mitoseg.io import read_labels
+from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Volume
 
@@ -390,6 +391,14 @@ def test_models_lists_spacing_licence_scores_and_place(run: Command) -> None:
         assert word in said
 
 
+def test_models_lists_every_network_with_its_paper(run: Command) -> None:
+    _, said, _ = run("models")
+    _, networks = said.split("\nNetworks")
+    for name, network in architectures.items():
+        assert f"\n{name}  ({network.dimensions}D)\n" in networks
+        assert all(cited in networks for cited in network.citation)
+
+
 def test_the_default_recipe_is_written_out(segment: Command, out: Path) -> None:
     segment("--augmentation", 4)
     recipe = Recipe.load(out / "recipe.json")
@@ -624,8 +633,8 @@ def test_labels_that_cannot_be_trained_on_leave_nothing(
         ((), "No slice and no region is marked"),
         (("--slices", "99"), "Slice 99 was asked for"),
         (("--slices", "0"), "no good slice below"),
-        (("--box", "1,2,3"), "boxes"),
-        (("--box", "1,a,3,4,5"), "boxes"),
+        (("--box", "1,2,3"), "five whole numbers"),
+        (("--box", "1,a,3,4,5"), "five whole numbers"),
     ],
 )
 def test_what_cannot_be_restored_is_said(

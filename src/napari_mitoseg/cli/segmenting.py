@@ -75,7 +75,7 @@ def segment(  # noqa: PLR0913 - the options of the command
 
 @app.command
 def models() -> None:
-    """List the models with spacing, scores, licence, citation and their weights."""
+    """List the models with scores, licence and citation, and networks to train."""
     from napari_mitoseg.models.zoo import find_model, list_models
 
     for card in list_models():
@@ -87,6 +87,19 @@ def models() -> None:
         for cited in card.citation:
             tell(f"  cite      {cited}")
         tell(f"  weights   {find_model(card.name)}")
+    _tell_networks()
+
+
+def _tell_networks() -> None:
+    """List what models are made of, with a line of what it is and its paper."""
+    from napari_mitoseg.models.architectures import architectures
+
+    tell("\nNetworks, for train --model NAME on labels of your own:")
+    for name, network in architectures.items():
+        tell(f"{name}  ({network.dimensions}D)")
+        tell(f"  {(network.__doc__ or '').splitlines()[0]}")
+        for cited in network.citation:
+            tell(f"  cite      {cited}")
 
 
 @app.command

@@ -57,8 +57,8 @@ def train(  # noqa: PLR0913 - the options of the command
     out : Path
         Folder for the model, usable wherever a model name is.
     model : str, optional
-        Network, such as fast, unet2d or resunet-r (a wrong name lists all); that of the
-        start when absent.
+        Network, such as fast, unet2d or resunet-r (the command models lists them all);
+        that of the start when absent.
     more : list of tuple of Path, optional
         IMAGE LABELS of another volume; may be given several times.
     config : str
