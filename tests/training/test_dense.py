@@ -287,6 +287,13 @@ def test_resumed_with_more_steps_goes_on(tmp_path: Path) -> None:
     assert train(tmp_path, changed(steps=7), resume=True).steps == 7
 
 
+def test_a_finished_training_is_not_resumed_by_beginning_anew(tmp_path: Path) -> None:
+    before = train(tmp_path).model.card.sha256
+    with pytest.raises(InvalidParameterError, match="is finished"):
+        train(tmp_path, changed(steps=1), resume=True)
+    assert load_model(tmp_path).card.sha256 == before
+
+
 @pytest.mark.parametrize(
     ("settings", "pair", "words"),
     [

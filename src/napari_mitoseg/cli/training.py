@@ -58,8 +58,8 @@ def train(  # noqa: PLR0913 - the options of the command
     out : Path
         Folder for the model, usable wherever a model name is.
     model : str, optional
-        Network, such as fast, unet2d or resunet-r (a wrong name lists all); that of the
-        start when absent.
+        Network, such as fast, unet2d or resunet-r (the command models lists them all);
+        that of the start when absent.
     more : list of tuple of Path, optional
         IMAGE LABELS of another volume; may be given several times.
     config : str
@@ -262,13 +262,15 @@ def _content(text: str) -> str:
 
 def _read_labelled(image: Path, labels: Path, spacing: str | None) -> "LabelledVolume":
     """Open a stack and its labels, and see whether they are what they should be."""
-    from napari_mitoseg.io.checks import check_image
+    from napari_mitoseg.io.checks import check_image, check_labels
     from napari_mitoseg.io.read import read_labels, read_volume
     from napari_mitoseg.training.dense_data import LabelledVolume
 
     volume = read_volume(image, spacing=parse_spacing(spacing))
     check_image(volume)
-    return LabelledVolume(volume, read_labels(labels))
+    truth = read_labels(labels)
+    check_labels(truth)
+    return LabelledVolume(volume, truth)
 
 
 def _read_painted(
