@@ -1,6 +1,6 @@
 """The Evaluate dock widget: a prediction against the truth, error by error."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -246,14 +246,26 @@ class EvaluateWidget(Panel):
         layer = self.confidence.layer
         return None if layer is None else confidence_for(part, layer)
 
-    def _on_compared(self, parts: dict[str, Part], evaluation: Evaluation) -> None:
+    def _on_compared(self, given: dict[str, Part], judged: tasks.Judged) -> None:
+        evaluation = judged.evaluation
+        parts = {
+            side: replace(part, numbered=numbered)
+            for (side, part), numbered in zip(
+                given.items(), judged.numbered, strict=True
+            )
+        }
         self.compared = Compared(evaluation, parts)
         self.headline.setText("\n".join(in_lines(evaluation.scores)))
         _fill_scores(self.scores, evaluation.scores)
         self.errors.set_table(evaluation.table)
         self._show_errors(parts[PREDICTION], evaluation)
         advice = " Click a row to see the object." if evaluation.table else ""
-        self.say(f"Compared.{advice}")
+        masks = "".join(
+            f" {part.layer.name} is a mask: its connected parts count as objects."
+            for part in parts.values()
+            if part.numbered is not None
+        )
+        self.say(f"Compared.{masks}{advice}")
         self._refresh()
 
     def _show_errors(self, part: Part, evaluation: Evaluation) -> None:
