@@ -133,6 +133,7 @@ def test_scores_layer_and_table(
     expected[truth == 4] = ErrorClass.SPLIT
     np.testing.assert_array_equal(layer.data, expected)
     assert layer.scale.tolist() == [*SPACING]
+    assert [one.visible for one in (*pair, layer)] == [False, False, True]
     assert layer.features["error"].tolist() == [kind.word for kind in ErrorClass]
     assert layer not in widget.prediction.layers()
     kinds = [widget.errors.kind.itemText(n) for n in range(widget.errors.kind.count())]

@@ -258,7 +258,7 @@ class EvaluateWidget(Panel):
         self.headline.setText("\n".join(in_lines(evaluation.scores)))
         _fill_scores(self.scores, evaluation.scores)
         self.errors.set_table(evaluation.table)
-        self._show_errors(parts[PREDICTION], evaluation)
+        self._show_errors(parts, evaluation)
         advice = " Click a row to see the object." if evaluation.table else ""
         masks = "".join(
             f" {part.layer.name} is a mask: its connected parts count as objects."
@@ -268,9 +268,9 @@ class EvaluateWidget(Panel):
         self.say(f"Compared.{masks}{advice}")
         self._refresh()
 
-    def _show_errors(self, part: Part, evaluation: Evaluation) -> None:
+    def _show_errors(self, parts: dict[str, Part], evaluation: Evaluation) -> None:
         """Show the errors in place of the last ones."""
-        known = self._layers
+        known, part = self._layers, parts[PREDICTION]
         painted = evaluation.error_labels
         if known is not None and (
             painted is None or not known.covers(part.layer, part.region)
@@ -281,6 +281,9 @@ class EvaluateWidget(Panel):
             return
         if known is None:
             known = LayerGroup(self.viewer, part.layer, part.region, part.layer.name)
+            for compared in parts.values():
+                # Their colours would shine through, and no class be told by its own.
+                compared.layer.visible = False
         self._layers = known
         known.put_labels(ERRORS, painted, visible=True)
         layer: Any = known[ERRORS]
