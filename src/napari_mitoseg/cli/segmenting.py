@@ -1,5 +1,6 @@
 """Commands that segment: `segment`, `models`, `demo`."""
 
+from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -75,7 +76,11 @@ def segment(  # noqa: PLR0913 - the options of the command
 
 @app.command
 def models() -> None:
-    """List the models with scores, licence and citation, and networks to train."""
+    """List the models with spacing, scores, licence, citation and their weights.
+
+    Behind them stand the networks that can be trained, with what to cite for them.
+    """
+    from napari_mitoseg.models.architectures import architectures
     from napari_mitoseg.models.zoo import find_model, list_models
 
     for card in list_models():
@@ -87,17 +92,12 @@ def models() -> None:
         for cited in card.citation:
             tell(f"  cite      {cited}")
         tell(f"  weights   {find_model(card.name)}")
-    _tell_networks()
-
-
-def _tell_networks() -> None:
-    """List what models are made of, with a line of what it is and its paper."""
-    from napari_mitoseg.models.architectures import architectures
-
-    tell("\nNetworks, for train --model NAME on labels of your own:")
-    for name, network in architectures.items():
-        tell(f"{name}  ({network.dimensions}D)")
-        tell(f"  {(network.__doc__ or '').splitlines()[0]}")
+    tell("Networks: napari-mitoseg train IMAGE LABELS --model NETWORK --out FOLDER")
+    for name in architectures:
+        network = architectures[name]
+        about, *_ = cleandoc(network.__doc__ or name).splitlines()
+        tell(f"{name}")
+        tell(f"  what      {about}")
         for cited in network.citation:
             tell(f"  cite      {cited}")
 
