@@ -495,6 +495,7 @@ def test_training_on_labels_writes_a_model_with_its_provenance(
         "weights.safetensors",
     }
     assert said.startswith(f"Model written to {out} after 2 steps, IoU 0.")
+    assert "Only 2 steps were made" in said
     card = json.loads((out / "model.json").read_text(encoding="utf-8"))
     assert [data.split("), ")[1] for data in card["data"]] == [
         "all slices, but slices 1–2"

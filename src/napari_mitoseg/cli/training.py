@@ -67,7 +67,8 @@ def train(  # noqa: PLR0913 - the options of the command
     start : str
         What training starts from: scratch, the name of a model, or its folder.
     minutes : float
-        Time for training, earlier parts of a resumed one counted in.
+        Time for training, earlier parts of a resumed one counted in; preparing the
+        volumes and scoring the model come on top.
     steps : int
         Steps to make whatever time they take; 0 for as many as there is time for.
     validation : float
@@ -122,7 +123,10 @@ def train(  # noqa: PLR0913 - the options of the command
     ]
     result = run(train_dense(pairs, settings, folder=out, resume=resume))
     scores = "".join(f", {s.measure} {s.value:.3f} on {s.data}" for s in result.scores)
-    tell(f"Model written to {result.folder} after {result.steps} steps{scores}")
+    steps_made = "1 step" if result.steps == 1 else f"{result.steps} steps"
+    tell(f"Model written to {result.folder} after {steps_made}{scores}")
+    for note in result.notes:
+        tell(note)
 
 
 @app.command
