@@ -181,6 +181,18 @@ def test_a_unit_of_an_unknown_column_is_not_guessed():
     )
 
 
+@pytest.mark.parametrize("names", [CHEAP_FAMILIES, ("shape",), ALL_FAMILIES])
+def test_progress_goes_from_0_to_1_and_never_back(names):
+    labels = three_objects()
+    settings = MeasurementSettings(families=names)
+    context = context_for(labels)
+    job = measure_labels(labels, SPACING, settings, context=context)
+    fractions = [progress.fraction for progress in job]
+    assert fractions == sorted(fractions)
+    assert fractions[0] < 1 or len(fractions) == 1
+    assert fractions[-1] == 1
+
+
 def test_closing_early_leaves_no_thread(name):
     import threading
 

@@ -51,6 +51,7 @@ class IntensityFamily(Family):
     title: ClassVar[str] = "Intensity"
     columns: ClassVar[tuple[ColumnInfo, ...]] = (MEAN, DEVIATION, PROBABILITY)
     flat_columns: ClassVar[tuple[ColumnInfo, ...]] = columns
+    watched: ClassVar[bool] = True
     by_object: ClassVar[bool] = False
 
     @classmethod

@@ -87,6 +87,7 @@ class NeighboursFamily(Family):
     title: ClassVar[str] = "Neighbours"
     columns: ClassVar[tuple[ColumnInfo, ...]] = (DISTANCE, NEAREST, CONTACT, N_CONTACTS)
     flat_columns: ClassVar[tuple[ColumnInfo, ...]] = (DISTANCE, NEAREST)
+    watched: ClassVar[bool] = True
     looks_around: ClassVar[bool] = True
 
     @classmethod
