@@ -96,6 +96,13 @@ def test_smallest_objects(name, size):
     assert len(measured(labels, (name,))) == 1
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (3, 1), (2, 2)])
+def test_smallest_flat_objects(name, size):
+    labels = np.zeros((6, 7), np.uint8)
+    labels[tuple(slice(1, 1 + n) for n in size)] = 1
+    assert len(measured(labels, (name,))) == 1
+
+
 def test_single_images(name):
     labels = three_objects()[4]
     table = measured(labels, (name,), context=context_for(labels))
@@ -166,6 +173,14 @@ def test_families_are_measured_once():
 def test_context_of_another_shape(shape):
     with pytest.raises(ShapeError, match=r"image has shape \(9, 40"):
         measured(three_objects(), ("intensity",), context=Context(np.zeros(shape)))
+
+
+@pytest.mark.parametrize("names", [("ER", "er"), ("nucleus", "[]")])
+def test_names_of_layers_that_make_no_columns(names):
+    labels = three_objects()
+    context = Context(contacts=dict.fromkeys(names, labels))
+    with pytest.raises(InvalidParameterError, match="a name of its own"):
+        measured(labels, ("neighbours",), context=context)
 
 
 def test_an_image_is_refused():

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg.jobs import Job
-from napari_mitoseg.morphology.columns import ColumnInfo
+from napari_mitoseg.morphology.columns import ColumnInfo, column_word
 from napari_mitoseg.morphology.family import Family, families
 from napari_mitoseg.morphology.mesh import Mesh
 from napari_mitoseg.morphology.nearest import find_nearest
@@ -63,9 +63,8 @@ def layer_column(name: str) -> ColumnInfo:
     >>> layer_column("nucleus").name
     'contact_nucleus_um2'
     """
-    word = "_".join(name.lower().split())
     return ColumnInfo(
-        f"contact_{word}_um2",
+        f"contact_{column_word(name)}_um2",
         f"Contact with {name}",
         "µm²",
         f"Area of the surface beyond which, within a voxel, {name} lies.",
