@@ -1,5 +1,6 @@
 """What the columns of a table of measurements mean."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -29,3 +30,24 @@ class ColumnInfo:
     tip: str
     source: str = ""
     needs_spacing: bool = True
+
+
+def column_word(name: str) -> str:
+    """Turn the name of a layer into a part of the name of a column.
+
+    Parameters
+    ----------
+    name : str
+        Any name.
+
+    Returns
+    -------
+    str
+        Small letters, digits and single underscores.
+
+    Examples
+    --------
+    >>> column_word("Nuclear envelope [1]")
+    'nuclear_envelope_1'
+    """
+    return re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")

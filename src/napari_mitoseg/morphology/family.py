@@ -11,6 +11,11 @@ from napari_mitoseg.morphology.survey import Survey
 from napari_mitoseg.registry import Registry
 from napari_mitoseg.volume import Array
 
+INDEX = ColumnInfo(
+    "index", "Label", "", "Number of the object in the labels.", needs_spacing=False
+)
+"""The first column of every table."""
+
 
 class Family:
     """Descriptors that are measured together.
@@ -23,6 +28,8 @@ class Family:
         What it measures in volumes.
     flat_columns : tuple of ColumnInfo
         What it measures in single images: a slice has an area, and no volume.
+    watched : bool
+        Whether `measure` takes long enough to report progress.
     by_object : bool
         Whether it looks at objects one by one.
     looks_around : bool
@@ -38,6 +45,7 @@ class Family:
     title: ClassVar[str]
     columns: ClassVar[tuple[ColumnInfo, ...]]
     flat_columns: ClassVar[tuple[ColumnInfo, ...]] = ()
+    watched: ClassVar[bool] = False
     by_object: ClassVar[bool] = True
     looks_around: ClassVar[bool] = False
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_mitoseg.errors import InvalidParameterError, ShapeError
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.labelling import iter_slabs, measure_extents
+from napari_mitoseg.morphology.columns import column_word
 from napari_mitoseg.volume import Array, LazyArray, Region, Shape, Spacing
 
 FEWEST_GREYS = 8
@@ -200,6 +201,14 @@ def _check_compact(survey: Survey) -> None:
 
 
 def _check_context(context: Context, shape: tuple[int, ...]) -> None:
+    words = [column_word(name) for name in context.contacts]
+    if len(set(words)) < len(words) or not all(words):
+        msg = (
+            f"The contact layers are called {', '.join(map(repr, context.contacts))}. "
+            "Give each a name of its own, with letters or digits in it; capitals do "
+            "not count."
+        )
+        raise InvalidParameterError(msg)
     others = {"image": context.intensity, "probability": context.probability}
     others |= {f"contact layer {name!r}": a for name, a in context.contacts.items()}
     for name, array in others.items():

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitoseg.jobs import Job
+from napari_mitoseg.jobs import Job, as_part, relayed
 from napari_mitoseg.morphology.bunches import each_in_threads
 from napari_mitoseg.morphology.family import Family, families
 from napari_mitoseg.morphology.flat import FlatObject
@@ -16,6 +18,8 @@ from napari_mitoseg.morphology.solid import SolidObject
 from napari_mitoseg.morphology.surroundings import read_surroundings
 from napari_mitoseg.morphology.survey import Context, Survey, survey_labels
 from napari_mitoseg.volume import Array, LazyArray, Spacing
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +84,7 @@ def measure_labels(
     Yields
     ------
     Progress
-        One per slab, then one per bunch of objects.
+        One per slab of each pass, and one per bunch of objects.
 
     Returns
     -------
@@ -95,14 +99,31 @@ def measure_labels(
         If the labels are no whole numbers from 0.
     """
     chosen = [families[name] for name in (settings or MeasurementSettings()).families]
-    survey = yield from survey_labels(labels, spacing, context)
+    parts = _Parts(
+        1 + sum(f.watched for f in chosen) + any(f.by_object for f in chosen)
+    )
+    survey = yield from parts.relay(survey_labels(labels, spacing, context))
     found: dict[str, Array] = {}
     for family in chosen:
-        found |= yield from family.measure(survey)
-    found = (yield from _measure_objects(survey, chosen)) | found
+        job = family.measure(survey)
+        found |= yield from (parts.relay(job) if family.watched else job)
+    found = (yield from parts.relay(_measure_objects(survey, chosen))) | found
     names = dict.fromkeys(c.name for f in chosen for c in f.columns_of(survey))
     columns = {"index": survey.index, **{name: found[name] for name in names}}
     return MeasurementTable(columns, spacing)
+
+
+@dataclass
+class _Parts:
+    """Makes the reports of several jobs those of one."""
+
+    n: int
+    n_done: int = 0
+
+    def relay(self, job: Job[Result]) -> Job[Result]:
+        result = yield from relayed(job, partial(as_part, self.n_done, self.n))
+        self.n_done += 1
+        return result
 
 
 def _measure_objects(

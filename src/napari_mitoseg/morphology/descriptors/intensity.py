@@ -51,6 +51,7 @@ class IntensityFamily(Family):
     title: ClassVar[str] = "Intensity"
     columns: ClassVar[tuple[ColumnInfo, ...]] = (MEAN, DEVIATION, PROBABILITY)
     flat_columns: ClassVar[tuple[ColumnInfo, ...]] = columns
+    watched: ClassVar[bool] = True
     by_object: ClassVar[bool] = False
 
     @classmethod
@@ -63,7 +64,8 @@ class IntensityFamily(Family):
     @classmethod
     def measure(cls, survey: Survey) -> Job[Mapping[str, Array]]:
         """Measure all objects in passes over the volume."""
-        context, columns = survey.context, {}
+        context = survey.context
+        columns: dict[str, Array] = {}
         if context.intensity is not None:
             mean, deviation = yield from _moments(survey, context.intensity)
             columns |= {MEAN.name: mean, DEVIATION.name: deviation}

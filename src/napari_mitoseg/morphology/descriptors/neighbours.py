@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg.jobs import Job
-from napari_mitoseg.morphology.columns import ColumnInfo
+from napari_mitoseg.morphology.columns import ColumnInfo, column_word
 from napari_mitoseg.morphology.family import Family, families
 from napari_mitoseg.morphology.mesh import Mesh
 from napari_mitoseg.morphology.nearest import find_nearest
@@ -63,9 +63,8 @@ def layer_column(name: str) -> ColumnInfo:
     >>> layer_column("nucleus").name
     'contact_nucleus_um2'
     """
-    word = "_".join(name.lower().split())
     return ColumnInfo(
-        f"contact_{word}_um2",
+        f"contact_{column_word(name)}_um2",
         f"Contact with {name}",
         "µm²",
         f"Area of the surface beyond which, within a voxel, {name} lies.",
@@ -87,6 +86,7 @@ class NeighboursFamily(Family):
     title: ClassVar[str] = "Neighbours"
     columns: ClassVar[tuple[ColumnInfo, ...]] = (DISTANCE, NEAREST, CONTACT, N_CONTACTS)
     flat_columns: ClassVar[tuple[ColumnInfo, ...]] = (DISTANCE, NEAREST)
+    watched: ClassVar[bool] = True
     looks_around: ClassVar[bool] = True
 
     @classmethod
@@ -129,7 +129,7 @@ def _outside(
     mesh: Mesh, spacing: Spacing
 ) -> tuple[NDArray[np.float64], list[NDArray[np.int64]]]:
     """Return the area of each triangle, and voxels a little outside it."""
-    normals = mesh.normals()
+    normals = mesh.normals
     lengths = np.sqrt(np.square(normals).sum(axis=1))
     normals = normals / np.maximum(lengths, 1e-9)[:, None]
     centres = mesh.vertices[mesh.faces].mean(axis=1)
