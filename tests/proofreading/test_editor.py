@@ -440,3 +440,30 @@ def test_an_object_too_large_to_be_looked_at_can_still_be_cut(monkeypatch):
 def test_numbers_beyond_all_measure():
     with pytest.raises(InvalidParameterError, match="Renumber"):
         LabelEditor(np.full((1, 1, 1), 2**63, np.uint64), None)
+
+
+def test_labels_that_are_computed_cannot_be_edited():
+    class Computed(Watched):
+        dask = None
+
+    with pytest.raises(InvalidParameterError, match="computed when they are read"):
+        LabelEditor(Computed(zarr.zeros((4, 4), dtype=np.uint8)), None)
+
+
+def test_an_empty_stroke_is_no_edit(editor):
+    assert not editor.record_atoms([])
+    nothing = (np.array([], int),) * 3, np.array([], int), 5
+    assert not editor.record_atoms([nothing])
+    assert not editor.can_undo
+
+
+def test_what_was_undone_is_forgotten_by_the_next_edit(editor):
+    first, second, *_ = editor.index
+    editor.apply(Delete(labels=(first,)))
+    editor.undo()
+    assert editor.can_redo
+    editor.apply(Delete(labels=(second,)))
+    assert not editor.can_redo
+    assert editor.redo() is None
+    known = editor.history
+    assert known.n_bytes == sum(change.n_bytes for change in known.done)
