@@ -3,15 +3,17 @@
 import contextlib
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_mitoseg.errors import InvalidParameterError, ShapeError
+from napari_mitoseg.errors import InvalidParameterError, ShapeError, WriteError
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.proofreading import (
+    CutAtPlane,
     Delete,
     Grow,
     LabelEditor,
@@ -21,6 +23,7 @@ from napari_mitoseg.proofreading import (
     index_labels,
     label_array,
     operations,
+    workspace,
 )
 from napari_mitoseg.proofreading.label_array import LabelArray
 from napari_mitoseg.proofreading.object_index import tight_region
@@ -303,7 +306,7 @@ def test_a_disk_that_refuses_leaves_nothing_half_done(blobs, in_zarr):
     stored = in_zarr(blobs())
     editor = LabelEditor(Failing(stored), None)
     index = drain(index_labels(stored))
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(WriteError, match=r"on device\. Nothing was changed"):
         editor.apply(Delete(labels=tuple(editor.index)))
     np.testing.assert_array_equal(stored[...], blobs())
     assert editor.index == index
@@ -407,3 +410,100 @@ def test_erasing_at_a_side_of_a_huge_object_reads_only_near_it(in_zarr, monkeypa
     n_chunks = 20 * 20
     assert len(watched.read) < n_chunks / 4
     assert editor.index == drain(index_labels(watched))
+
+
+def test_a_preview_that_is_out_of_date_is_refused():
+    labels = np.zeros((1, 1, 9), np.uint8)
+    labels[0, 0] = [1, 0, 1, 0, 2, 0, 2, 0, 3]
+    editor = LabelEditor(labels, None)
+    first = editor.preview(SeparatePieces(label=1))
+    editor.apply(SeparatePieces(label=2))
+    with pytest.raises(InvalidParameterError, match="number 4 was given to another"):
+        editor.commit(first)
+    gone = editor.preview(Delete(labels=(3,)))
+    editor.apply(Merge(labels=(1, 3)))
+    with pytest.raises(InvalidParameterError, match="changed by something else"):
+        editor.commit(gone)
+    assert labels[0, 0].tolist() == [1, 0, 1, 0, 2, 0, 4, 0, 1]
+    assert editor.n_undo == 2
+
+
+def test_an_object_too_large_to_be_looked_at_can_still_be_cut(monkeypatch):
+    monkeypatch.setattr(workspace, "CROP_VOXELS", 2000)
+    labels = np.ones((20, 20, 20), np.uint8)
+    editor = LabelEditor(labels, SPACING)
+    with pytest.raises(InvalidParameterError, match="Cut the object at a plane"):
+        editor.apply(Grow(label=1))
+    editor.apply(CutAtPlane(label=1, point=(9, 0, 0)))
+    assert editor.index[2].n_voxels == 4000
+
+
+def test_numbers_beyond_all_measure():
+    with pytest.raises(InvalidParameterError, match="Renumber"):
+        LabelEditor(np.full((1, 1, 1), 2**63, np.uint64), None)
+
+
+def test_labels_that_are_computed_cannot_be_edited():
+    class Computed(Watched):
+        dask = None
+
+    with pytest.raises(InvalidParameterError, match="computed when they are read"):
+        LabelEditor(Computed(zarr.zeros((4, 4), dtype=np.uint8)), None)
+
+
+def test_an_empty_stroke_is_no_edit(editor):
+    assert not editor.record_atoms([])
+    nothing = (np.array([], int),) * 3, np.array([], int), 5
+    assert not editor.record_atoms([nothing])
+    assert not editor.can_undo
+
+
+def test_what_was_undone_is_forgotten_by_the_next_edit(editor):
+    first, second, *_ = editor.index
+    editor.apply(Delete(labels=(first,)))
+    editor.undo()
+    assert editor.can_redo
+    editor.apply(Delete(labels=(second,)))
+    assert not editor.can_redo
+    assert editor.redo() is None
+    known = editor.history
+    assert known.n_bytes == sum(change.n_bytes for change in known.done)
+
+
+def test_shards_are_written_as_a_whole(blobs):
+    labels = zarr.create_array(
+        {}, shape=SHAPE, chunks=(2, 8, 8), shards=(4, 16, 16), dtype=np.uint16
+    )
+    labels[...] = blobs()
+    editor = LabelEditor(labels, SPACING)
+    assert editor.workspace.array.chunk == (4, 16, 16)
+    check_there_and_back(editor, labels, blobs())
+
+
+def test_hdf5(tmp_path, blobs):
+    with h5py.File(tmp_path / "labels.h5", "w") as file:
+        labels = file.create_dataset("main", data=blobs(), chunks=(3, 16, 16))
+        editor = LabelEditor(labels, SPACING)
+        assert editor.workspace.array.is_chunked
+        check_there_and_back(editor, labels, blobs())
+
+
+def test_another_byte_order(blobs):
+    labels = blobs().astype(">u2")
+    check_there_and_back(LabelEditor(labels, SPACING), labels, blobs())
+
+
+def check_there_and_back(editor: LabelEditor, labels: Any, was: np.ndarray) -> None:
+    first, second, third, *_ = editor.index
+    editor.apply(Merge(labels=(first, second)))
+    editor.apply(Grow(label=first, distance_nm=20))
+    editor.apply(Delete(labels=(third,)))
+    edited = labels[...].copy()
+    assert not (edited == third).any()
+    assert editor.index == drain(index_labels(labels))
+    while editor.can_undo:
+        editor.undo()
+    np.testing.assert_array_equal(labels[...], was)
+    while editor.can_redo:
+        editor.redo()
+    np.testing.assert_array_equal(labels[...], edited)
