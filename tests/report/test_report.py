@@ -217,6 +217,9 @@ def test_unknown_figures_keep_their_names():
     assert "<dt>odd figure</dt><dd>0.5</dd>" in figures({"odd_figure": 0.5})
     assert "<dd>12.5 %</dd>" in figures({"volume_fraction": 0.125})
     assert "<dd>–</dd>" in figures({"count": float("nan")})
+    quantiles = figures({"volume_50_percent_um3": 2.0, "volume_95_percent_um3": 9.0})
+    assert quantiles.count("<dd>") == 1
+    assert "<dt>Median volume</dt><dd>2 µm³</dd>" in quantiles
 
 
 def test_an_empty_page_is_well_formed():
@@ -309,3 +312,10 @@ def test_columns_without_differences_are_not_drawn():
     }
     table = MeasurementTable(columns, SPACING)
     assert shown_columns(table) == ["elongation", "sphericity"]
+
+
+def test_voxels_are_drawn_where_there_is_no_volume():
+    columns = {"index": np.arange(3), "n_voxels": np.array([1, 2, 3])}
+    assert shown_columns(MeasurementTable(columns, None)) == ["n_voxels"]
+    columns["volume_um3"] = columns["n_voxels"] / 10
+    assert shown_columns(MeasurementTable(columns, SPACING)) == ["volume_um3"]
