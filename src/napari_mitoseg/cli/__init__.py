@@ -9,8 +9,8 @@ Exit status 0 only when everything asked for was written.  Bad input ends with s
 from napari_mitoseg.cli import segmenting
 from napari_mitoseg.cli import training
 from napari_mitoseg.cli import scoring
+from napari_mitoseg.cli import measuring
 from napari_mitoseg.cli import exporting
-from napari_mitoseg.cli import reporting
 from napari_mitoseg.cli import restoring
 from napari_mitoseg.cli.app import app, main
 # isort: on
@@ -19,7 +19,7 @@ __all__ = [
     "app",
     "exporting",
     "main",
-    "reporting",
+    "measuring",
     "restoring",
     "scoring",
     "segmenting",
