@@ -14,7 +14,7 @@ from napari_mitoseg.cli.options import SpacingText, parse_spacing
 from napari_mitoseg.errors import InvalidParameterError
 
 if TYPE_CHECKING:
-    from napari_mitoseg.morphology import MeasurementSettings
+    from napari_mitoseg.morphology import Context, MeasurementSettings
     from napari_mitoseg.volume import LazyArray, Volume
 
 ALL = "all"
@@ -73,7 +73,7 @@ def measure(  # noqa: PLR0913  one option each
     """
     from napari_mitoseg.io.read import read_labels, read_volume
     from napari_mitoseg.io.tables import write_table
-    from napari_mitoseg.morphology import Context, measure_labels, summarize
+    from napari_mitoseg.morphology import measure_labels, summarize
 
     _check_names(out, report)
     made_by = _recipe_text(recipe)
@@ -86,13 +86,7 @@ def measure(  # noqa: PLR0913  one option each
         raise InvalidParameterError(msg)
     volume = replace(volume, data=_in_memory(volume))
     shown = read_volume(image) if image else None
-    context = Context(
-        intensity=shown.data if shown else None,
-        probability=read_volume(probability).data if probability else None,
-        contacts={
-            name: read_labels(path).data for name, path in _layers(contacts or [])
-        },
-    )
+    context = _context(shown, probability, contacts or [])
     mask = read_labels(tissue).data if tissue else None
     job = measure_labels(
         volume.data, volume.spacing, _settings(families), context=context
@@ -105,6 +99,19 @@ def measure(  # noqa: PLR0913  one option each
 
         run(write_report(report, ReportContent(volume, table, shown, mask, made_by)))
     _tell_summary(summary, as_json=as_json)
+
+
+def _context(
+    image: "Volume | None", probability: Path | None, contacts: list[str]
+) -> "Context":
+    from napari_mitoseg.io.read import read_labels, read_volume
+    from napari_mitoseg.morphology import Context
+
+    return Context(
+        intensity=image.data if image else None,
+        probability=read_volume(probability).data if probability else None,
+        contacts={name: read_labels(path).data for name, path in _layers(contacts)},
+    )
 
 
 def _settings(families: str) -> "MeasurementSettings":
