@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 ALL = "all"
 PAGES = (".html", ".htm")
 
-MEMORY_SHARE = 0.5
-"""Share of the free memory up to which labels are read at once."""
-
 
 @app.command
 def measure(  # noqa: PLR0913  one option each
@@ -152,12 +149,9 @@ def _layers(given: list[str]) -> list[tuple[str, Path]]:
 
 def _in_memory(volume: "Volume") -> "LazyArray":
     """Read labels that fit into the memory: boxes of a compressed file are slow."""
-    import numpy as np
-    import psutil
+    from napari_mitoseg.io.limits import fits_in_memory
 
-    size = int(np.prod(volume.shape)) * volume.dtype.itemsize
-    fits = size < MEMORY_SHARE * psutil.virtual_memory().available
-    return volume.read() if fits else volume.data
+    return volume.read() if fits_in_memory(volume) else volume.data
 
 
 def _tell_summary(summary: Mapping[str, float], *, as_json: bool) -> None:
