@@ -115,7 +115,8 @@ class _Search:
 
     def order(self) -> Integers:
         """Return the rows so that those that follow one another lie together."""
-        cubes = (self.middle // (8 * np.median(self.half) + 1e-9)).astype(np.int64)
+        side = 4 * float(np.mean(self.high - self.low)) if len(self.low) else 0.0
+        cubes = (self.middle // max(side, self.cell)).astype(np.int64)
         return np.lexsort(cubes.T)
 
     def nearest(self, row: int) -> Found | None:

@@ -198,12 +198,12 @@ def _parts(solid: Mask) -> tuple[Parts, int]:
     found, n = cc3d.connected_components(
         solid.astype(np.uint8), connectivity=26, out_dtype=np.uint32, return_N=True
     )
-    return found, int(n)
+    return found.astype(np.uint32, copy=False), int(n)
 
 
 def _thinned(body: Body) -> Mask:
     """Thin every part to lines, of which at least one voxel stays."""
-    thin: Mask = skeletonize(body.parts > 0)
+    thin: Mask = skeletonize(body.parts > 0)  # type: ignore[no-untyped-call]
     kept = np.zeros(int(body.parts.max(initial=0)) + 1, bool)
     kept[body.parts[thin]] = True
     # Thinning may take away the last voxels of a part that is as good as a ball.

@@ -71,7 +71,7 @@ def read_surroundings(
         for a, b, n in zip(region.start, region.stop, labels.shape, strict=True)
     )
     box = z, y, x
-    first = np.array([z.start, y.start, x.start]) - region.start
+    first = np.subtract([z.start, y.start, x.start], region.start, dtype=np.int64)
     others = {
         name: np.asarray(layer[box]) > 0 for name, layer in (layers or {}).items()
     }
