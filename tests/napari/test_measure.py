@@ -507,6 +507,20 @@ def test_what_is_shown_becomes_a_layer(
     assert kept.scale.tolist() == [*SPACING]
 
 
+def test_a_copy_that_does_not_fit_is_refused(
+    measured: MeasureWidget,
+    viewer: ViewerModel,
+    finish: Finish,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = SimpleNamespace(available=1000)
+    monkeypatch.setattr(measure_tasks, "virtual_memory", lambda: free)
+    measured.keep_shown()
+    finish(measured)
+    assert "so much memory is not free" in measured.status.text()
+    assert len(viewer.layers) == 1
+
+
 def test_colours_follow_a_column_and_go_back(
     measured: MeasureWidget, layer: Labels
 ) -> None:
@@ -665,6 +679,12 @@ def test_each_layer_keeps_its_table_and_filter(
     measured.labels.choose(layer)
     assert shown_labels(measured) == [1, 2]
     assert not measured.results.isHidden()
+    measured.colour.choose("n_voxels")
+    run(measured, finish)  # once more: filter and colours stay
+    assert shown_labels(measured) == [1, 2]
+    assert alpha(layer, 5) == 0
+    assert measured.colour.column.currentData() == "n_voxels"
+    assert layer.colormap.map(1)[2] < 0.2  # the yellow end of viridis
 
 
 def test_groups_of_layers(
@@ -810,6 +830,41 @@ def test_an_unknown_ending_is_refused(
 
 
 # ------------------------------------------------------------------ in a window
+
+
+def drag(canvas: Any, corners: list[tuple[float, float]]) -> None:
+    """Draw with the mouse in a plot, through values of its axes."""
+    from matplotlib.backend_bases import MouseEvent
+
+    places = canvas.axes.transData.transform(np.array(corners))
+    (first, *rest), last = places, places[-1]
+    MouseEvent("button_press_event", canvas.canvas, *first, 1)._process()
+    for place in rest:
+        MouseEvent("motion_notify_event", canvas.canvas, *place, 1)._process()
+    MouseEvent("button_release_event", canvas.canvas, *last, 1)._process()
+
+
+@needs_screen
+def test_selecting_with_the_mouse_in_plots(measured: MeasureWidget, qtbot: Any) -> None:
+    plot = measured.plot
+    measured.resize(400, 800)
+    measured.show()
+    measured.tabs.setCurrentWidget(plot)
+    plot.along.setCurrentIndex(plot.along.findData("n_voxels"))
+    plot.up.setCurrentIndex(plot.up.findData("n_slices"))
+    qtbot.waitUntil(lambda: plot.canvas.axes is not None)
+    for kind, corners in (
+        (HISTOGRAM, [(8, 1), (15, 1), (20, 1)]),
+        (SCATTER, [(8, 1.5), (20, 1.5), (20, 0.9), (8, 0.9), (8, 1.5)]),
+    ):
+        plot.kind.setCurrentText(kind)
+        plot.canvas.canvas.draw()
+        for _ in range(2):  # again, in the plot that was drawn anew
+            measured.selection.select([0])
+            plot.canvas.canvas.draw()
+            drag(plot.canvas, corners)
+            assert selected_labels(measured) == [2, 5]
+    measured.close()
 
 
 @needs_screen

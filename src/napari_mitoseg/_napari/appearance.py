@@ -55,8 +55,14 @@ class Appearance:
         if self.layer.colormap is not self._own:
             # The user has chosen other colours meanwhile: these are to come back.
             self._original = self.layer.colormap
+            self._own = None
         if self.is_normal or not self.index.size:
             self.restore()
+            return
+        if self._own is not None and self._own.is_recolourable:
+            self._own.recolour(self._mixed())
+            # What the canvas keeps of the voxels stays as it is.
+            self.layer.events.colormap()
             return
         self._own = ObjectColormap(self.index, self._mixed())
         self.layer.colormap = self._own
@@ -97,7 +103,8 @@ def coloured(
     colormap : str
         Name of one of napari's colormaps.
     limits : tuple of float
-        Values that get its first and its last colour; beyond, colours stay.
+        Values that get its first and its last colour, in any order; beyond, colours
+        stay.
 
     Returns
     -------
@@ -108,7 +115,7 @@ def coloured(
     given = np.asarray(values, float)
     known = np.isfinite(given)
     width = high - low
-    share = (given - low) / width if width > 0 else np.full(given.shape, 0.5)
+    share = (given - low) / width if width else np.full(given.shape, 0.5)
     steps = np.round(np.clip(np.where(known, share, 0), 0, 1) * N_STEPS) / N_STEPS
     colours = np.asarray(ensure_colormap(colormap).map(steps), np.float32)
     colours[~known] = NO_VALUE

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from psutil import virtual_memory
 
+from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.io.tables import table_formats, write_table
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.morphology import (
@@ -119,7 +121,19 @@ def keep_labels(labels: LazyArray, kept: Array) -> Job[Array]:
     -------
     ndarray of int
         The same shape and type; everything else is background.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the copy would not fit into the memory.
     """
+    needed = int(np.prod(labels.shape)) * labels.dtype.itemsize
+    if needed > virtual_memory().available:
+        msg = (
+            f"A copy of these labels takes {needed / 1e9:.1f} GB, and so much memory "
+            "is not free. Crop the labels, or work with the filter alone."
+        )
+        raise InvalidParameterError(msg)
     found = np.zeros(labels.shape, labels.dtype)
     for z in range(len(found)):
         plane = np.asarray(labels[z])
