@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,21 +81,22 @@ def check_claimed_size(shape: Sequence[int], itemsize: int, path: Path) -> None:
         raise ReadError(msg)
 
 
-def fits_in_memory(volume: Volume) -> bool:
-    """Say whether a volume takes less than half of the free memory.
+def in_memory(volume: Volume) -> Volume:
+    """Read a volume that takes less than half of the free memory.
 
     Parameters
     ----------
     volume : Volume
-        A stack that is not in memory yet.
+        A stack, lazily read: boxes out of a compressed file are slow.
 
     Returns
     -------
-    bool
-        Whether it may be read at once.
+    Volume
+        The same in memory; the volume itself where it is too large.
     """
     size = math.prod(volume.shape) * volume.dtype.itemsize
-    return size < MEMORY_SHARE * psutil.virtual_memory().available
+    fits = size < MEMORY_SHARE * psutil.virtual_memory().available
+    return replace(volume, data=volume.read()) if fits else volume
 
 
 def as_image(stack: PlaneStack, path: Path) -> PlaneStack:
