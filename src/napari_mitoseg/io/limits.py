@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from napari_mitoseg.errors import ReadError
 from napari_mitoseg.io.planes import PlaneStack
+from napari_mitoseg.volume import Volume
 
 LARGEST_PLANE = 2**34
 """Pixels; a slice of 131 072 × 131 072 is beyond any microscope in use."""
@@ -18,6 +20,9 @@ MOST_COMPRESSED = 20_000
 
 ALWAYS_BELIEVED = 2**28
 """Bytes that a header may claim whatever the file holds."""
+
+MEMORY_SHARE = 0.5
+"""Share of the free memory up to which volumes are read at once."""
 
 IMAGE_TYPES = ("uint8", "uint16", "int16", "float32")
 
@@ -73,6 +78,23 @@ def check_claimed_size(shape: Sequence[int], itemsize: int, path: Path) -> None:
             "long: its header is damaged. Copy or export it again."
         )
         raise ReadError(msg)
+
+
+def fits_in_memory(volume: Volume) -> bool:
+    """Say whether a volume takes less than half of the free memory.
+
+    Parameters
+    ----------
+    volume : Volume
+        A stack that is not in memory yet.
+
+    Returns
+    -------
+    bool
+        Whether it may be read at once.
+    """
+    size = math.prod(volume.shape) * volume.dtype.itemsize
+    return size < MEMORY_SHARE * psutil.virtual_memory().available
 
 
 def as_image(stack: PlaneStack, path: Path) -> PlaneStack:
