@@ -549,6 +549,7 @@ def test_colours_the_user_chose_meanwhile_come_back(
     layer.new_colormap(seed=3)
     chosen = layer.colormap
     measured.selection.select([0])
+    assert layer.colormap.map(1) == pytest.approx(HIGHLIGHT, abs=0.01)
     measured.selection.clear()
     measured.colour.choose(None)
     assert layer.colormap is chosen
