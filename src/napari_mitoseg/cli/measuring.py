@@ -22,7 +22,7 @@ PAGES = (".html", ".htm")
 
 
 @app.command
-def measure(  # noqa: PLR0913  one option each
+def measure(  # noqa: PLR0913 - the options of the command
     labels: Path,
     /,
     *,
@@ -115,7 +115,8 @@ def _settings(families: str) -> "MeasurementSettings":
     from napari_mitoseg.morphology import ALL_FAMILIES, MeasurementSettings
 
     names = [name.strip() for name in families.split(",") if name.strip()]
-    chosen = ALL_FAMILIES if names == [ALL] else ("size", *names)
+    # The sums of the volume need the sizes.
+    chosen = ALL_FAMILIES if names == [ALL] else names and ("size", *names)
     return MeasurementSettings.parse({"families": chosen})
 
 
