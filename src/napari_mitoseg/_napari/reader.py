@@ -86,10 +86,9 @@ def image_data(volume: Volume) -> LayerData:
 
 def labels_data(volume: Volume) -> LayerData:
     """Return a labels layer of a volume, in memory where it fits: to be painted in."""
-    from napari_mitoseg.io.limits import fits_in_memory  # noqa: PLC0415
+    from napari_mitoseg.io.limits import in_memory  # noqa: PLC0415
 
-    data = volume.read() if fits_in_memory(volume) else volume.data
-    return data, layer_keywords(volume), "labels"
+    return in_memory(volume).data, layer_keywords(volume), "labels"
 
 
 def _open(path: Path) -> tuple[Volume, bool]:

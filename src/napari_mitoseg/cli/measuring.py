@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,7 @@ from napari_mitoseg.errors import InvalidParameterError
 
 if TYPE_CHECKING:
     from napari_mitoseg.morphology import Context, MeasurementSettings
-    from napari_mitoseg.volume import LazyArray, Volume
+    from napari_mitoseg.volume import Volume
 
 ALL = "all"
 PAGES = (".html", ".htm")
@@ -68,6 +67,7 @@ def measure(  # noqa: PLR0913 - the options of the command
     as_json : bool
         Print one JSON object instead of lines.
     """
+    from napari_mitoseg.io.limits import in_memory
     from napari_mitoseg.io.read import read_labels, read_volume
     from napari_mitoseg.io.tables import write_table
     from napari_mitoseg.morphology import measure_labels, summarize
@@ -81,7 +81,7 @@ def measure(  # noqa: PLR0913 - the options of the command
             "guessed. Give --spacing Z,Y,X in nm, for example --spacing 40,5.9,5.9."
         )
         raise InvalidParameterError(msg)
-    volume = replace(volume, data=_in_memory(volume))
+    volume = in_memory(volume)
     shown = read_volume(image) if image else None
     context = _context(shown, probability, contacts or [])
     mask = read_labels(tissue).data if tissue else None
@@ -146,13 +146,6 @@ def _layers(given: list[str]) -> list[tuple[str, Path]]:
             )
             raise InvalidParameterError(msg)
     return [(name, Path(path)) for name, _, path in pairs]
-
-
-def _in_memory(volume: "Volume") -> "LazyArray":
-    """Read labels that fit into the memory: boxes of a compressed file are slow."""
-    from napari_mitoseg.io.limits import fits_in_memory
-
-    return volume.read() if fits_in_memory(volume) else volume.data
 
 
 def _tell_summary(summary: Mapping[str, float], *, as_json: bool) -> None:

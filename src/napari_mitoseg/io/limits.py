@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.errors import ReadError
 from napari_mitoseg.io.planes import PlaneStack
-from napari_mitoseg.volume import Volume
+from napari_mitoseg.volume import Array, Volume
 
 LARGEST_PLANE = 2**34
 """Pixels; a slice of 131 072 × 131 072 is beyond any microscope in use."""
@@ -80,21 +81,22 @@ def check_claimed_size(shape: Sequence[int], itemsize: int, path: Path) -> None:
         raise ReadError(msg)
 
 
-def fits_in_memory(volume: Volume) -> bool:
-    """Say whether a volume takes less than half of the free memory.
+def in_memory(volume: Volume) -> Volume:
+    """Read a volume that takes less than half of the free memory.
 
     Parameters
     ----------
     volume : Volume
-        A stack that is not in memory yet.
+        A stack, lazily read: boxes out of a compressed file are slow.
 
     Returns
     -------
-    bool
-        Whether it may be read at once.
+    Volume
+        The same in memory; the volume itself where it is too large.
     """
     size = math.prod(volume.shape) * volume.dtype.itemsize
-    return size < MEMORY_SHARE * psutil.virtual_memory().available
+    fits = size < MEMORY_SHARE * psutil.virtual_memory().available
+    return replace(volume, data=volume.read()) if fits else volume
 
 
 def as_image(stack: PlaneStack, path: Path) -> PlaneStack:
@@ -142,22 +144,42 @@ def as_labels(stack: PlaneStack, path: Path) -> PlaneStack:
     Returns
     -------
     PlaneStack
-        The same; uint8 where the file has single bits.
+        The same; uint8 where the file has single bits, uint32 where it has whole
+        floating-point numbers: ImageJ saves labels above 65 535 so.
 
     Raises
     ------
     ReadError
-        If the values are not whole numbers.
+        If the values are not whole numbers: those of the middle slice now, those of
+        each other slice when it is read.
     """
     if stack.dtype.kind in "iu":
         return stack
     if stack.dtype.kind == "b":
         return PlaneStack(stack.shape, np.uint8, lambda z, y, x: stack[z, y, x])
-    msg = (
+    if stack.dtype.kind != "f" or not _are_labels(stack[stack.shape[0] // 2]):
+        raise ReadError(_no_labels(stack, path))
+
+    def read(z: int, y: slice, x: slice) -> NDArray[np.uint32]:
+        part = stack[z, y, x]
+        if not _are_labels(part):
+            raise ReadError(_no_labels(stack, path))
+        return part.astype(np.uint32)
+
+    return PlaneStack(stack.shape, np.uint32, read)
+
+
+def _are_labels(part: Array) -> bool:
+    """Say whether floating-point numbers are labels."""
+    inside = (part >= 0) & (part < 2**32)
+    return bool(np.all(inside & (part == np.floor(part))))
+
+
+def _no_labels(stack: PlaneStack, path: Path) -> str:
+    return (
         f"{path.name} holds {stack.dtype.name} values; labels are whole numbers (for "
         "example uint8 or uint32). Choose the label file, or save it as integers."
     )
-    raise ReadError(msg)
 
 
 def _as_float32(stack: PlaneStack) -> PlaneStack:
