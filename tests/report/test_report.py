@@ -15,12 +15,14 @@ from napari_mitoseg.errors import ShapeError, WriteError
 from napari_mitoseg.io.meshes import colour_of
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.morphology import (
+    ALL_FAMILIES,
+    Context,
     MeasurementSettings,
     MeasurementTable,
     measure_labels,
     mesh_object,
 )
-from napari_mitoseg.report import ReportContent, measure_and_report, write_report
+from napari_mitoseg.report import ReportContent, write_report
 from napari_mitoseg.report.page import figures, html_page, number
 from napari_mitoseg.report.plots import shown_columns, statistics
 from napari_mitoseg.report.slices import painted, slice_numbers
@@ -28,7 +30,6 @@ from napari_mitoseg.report.view import LIGHT, coarse_copy, draw_view, lit
 from napari_mitoseg.volume import Volume
 
 SPACING = (40.0, 10.0, 10.0)
-CHEAP = MeasurementSettings()
 VOID = {"meta", "img", "br"}
 
 
@@ -165,17 +166,22 @@ def test_a_single_slice(tmp_path, spacing):
     assert page.pictures
 
 
-def test_everything_is_measured(tmp_path):
-    small = Volume(boxes().read(), SPACING)
+def test_every_family_is_shown(tmp_path):
+    small = boxes()
     image = Volume(np.arange(small.read().size).reshape(small.shape) % 251, None, "em")
+    everything = MeasurementSettings(families=ALL_FAMILIES)
+    context = Context(intensity=image.data)
+    job = measure_labels(small.data, SPACING, everything, context=context)
     fractions: list[float] = []
-    job = measure_and_report(tmp_path / "r.html", small, image=image)
-    table = drain(job, lambda progress: fractions.append(progress.fraction))
+    found = ReportContent(small, drain(job), image)
+    drain(
+        write_report(tmp_path / "r.html", found), lambda p: fractions.append(p.fraction)
+    )
     assert fractions == sorted(fractions)
-    assert {"sphericity", "skeleton_length_um", "mean_intensity"} <= set(table.columns)
+    assert fractions[-1] == 1
     page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
-    assert "Sphericity" in page.words
-    assert "Imageem" in page.words
+    for words in ("Sphericity", "Centreline length (µm)", "Mean intensity", "Imageem"):
+        assert words in page.words
 
 
 def test_a_tissue_mask_is_the_denominator(tmp_path):
@@ -217,6 +223,9 @@ def test_unknown_figures_keep_their_names():
     assert "<dt>odd figure</dt><dd>0.5</dd>" in figures({"odd_figure": 0.5})
     assert "<dd>12.5 %</dd>" in figures({"volume_fraction": 0.125})
     assert "<dd>–</dd>" in figures({"count": float("nan")})
+    quantiles = figures({"volume_50_percent_um3": 2.0, "volume_95_percent_um3": 9.0})
+    assert quantiles.count("<dd>") == 1
+    assert "<dt>Median volume</dt><dd>2 µm³</dd>" in quantiles
 
 
 def test_an_empty_page_is_well_formed():
@@ -309,3 +318,10 @@ def test_columns_without_differences_are_not_drawn():
     }
     table = MeasurementTable(columns, SPACING)
     assert shown_columns(table) == ["elongation", "sphericity"]
+
+
+def test_voxels_are_drawn_where_there_is_no_volume():
+    columns = {"index": np.arange(3), "n_voxels": np.array([1, 2, 3])}
+    assert shown_columns(MeasurementTable(columns, None)) == ["n_voxels"]
+    columns["volume_um3"] = columns["n_voxels"] / 10
+    assert shown_columns(MeasurementTable(columns, SPACING)) == ["volume_um3"]

@@ -9,13 +9,12 @@ import numpy as np
 
 from napari_mitoseg.errors import ReadError, ShapeError
 from napari_mitoseg.io.atomic import staged
-from napari_mitoseg.io.axes import pick_axes
 from napari_mitoseg.io.calibration import spacing_of
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import check_axes, stored, stored_type
 from napari_mitoseg.io.limits import check_claimed_size
 from napari_mitoseg.io.planes import PlaneStack
-from napari_mitoseg.io.slabs import SlabReader
+from napari_mitoseg.io.slabs import stack_of
 from napari_mitoseg.volume import Array, LazyArray, Spacing
 
 MAIN = "main"
@@ -28,6 +27,9 @@ AXES = "tczyx"
 """HDF5 does not name axes; the last ones are these."""
 
 CHUNK = (16, 256, 256)
+
+BLOCK = 2**24
+"""Bytes by which a file in memory grows."""
 
 
 def open_hdf5(
@@ -62,14 +64,7 @@ def open_hdf5(
     with reading(path):
         array, spacing = _inspect(path)
         axes = AXES[-len(array.shape) :]
-        picks = pick_axes(axes, array.shape, channel=channel, time=time, name=path.name)
-        reader = SlabReader(array, picks)
-
-    def read(z: int, rows: slice, columns: slice) -> Array:
-        with reading(path, f"slice {z} of "):
-            return reader.read(z, rows, columns)
-
-    return PlaneStack(reader.shape, array.dtype, read), spacing
+        return stack_of(array, axes, path, channel=channel, time=time), spacing
 
 
 def write_labels_hdf5(path: Path, labels: LazyArray, spacing: Spacing | None) -> None:
@@ -94,6 +89,11 @@ def write_labels_hdf5(path: Path, labels: LazyArray, spacing: Spacing | None) ->
     WriteError
         If the file cannot be written.
 
+    Notes
+    -----
+    The compressed file, of labels a hundredth of the volume, is put together in memory:
+    the HDF5 library does not survive a disk that is full.
+
     References
     ----------
     .. [1] Wei et al., "MitoEM dataset: large-scale 3D mitochondria instance
@@ -102,9 +102,10 @@ def write_labels_hdf5(path: Path, labels: LazyArray, spacing: Spacing | None) ->
     """
     shape, dtype = check_axes(labels.shape), stored_type(labels.dtype)
     chunks = tuple(min(c, n) for c, n in zip(CHUNK, shape, strict=True))
+    options = {"driver": "core", "backing_store": False, "block_size": BLOCK}
     with (
         staged(path.parent, [path.name]) as paths,
-        h5py.File(paths[path.name], "w") as file,
+        h5py.File(path.name, "w", **options) as file,
     ):
         main = file.create_dataset(
             MAIN, shape, dtype, chunks=chunks, compression="gzip", compression_opts=1
@@ -114,6 +115,8 @@ def write_labels_hdf5(path: Path, labels: LazyArray, spacing: Spacing | None) ->
         for z in range(0, shape[0], chunks[0]):
             stop = min(z + chunks[0], shape[0])
             main[z:stop] = stored(np.asarray(labels[z:stop]), dtype)
+        file.flush()
+        paths[path.name].write_bytes(file.id.get_file_image())
 
 
 class _Dataset:
