@@ -413,6 +413,13 @@ def test_a_click_in_3d_selects_the_first_object_behind_it(
     assert selected_labels(measured) == [1]
     click(viewer, (-500, 10, 210), along=(1, 0, 0))
     assert selected_labels(measured) == [5]
+    layer = viewer.layers["mitochondria"]
+    layer.data[5, 5:10, 5:10] = 2
+    measured.filter.set_filter(ObjectFilter((Range("n_voxels", high=50),)))
+    click(viewer, (-500, 70, 70), along=(1, 0, 0))  # through 1, which is hidden
+    assert selected_labels(measured) == [2]
+    click(viewer, (-500, 0, 0), along=(1, 0, 0))
+    assert selected_labels(measured) == []
 
 
 def test_panning_and_painting_select_nothing(
