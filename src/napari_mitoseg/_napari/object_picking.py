@@ -94,8 +94,8 @@ def labels_along(layer: Labels, event: Any) -> list[int]:
     )
     if begin is None or end is None:
         return []
-    n_points = 2 * int(np.abs(np.subtract(end, begin)).max()) + 2
-    places = np.floor(np.linspace(begin, end, n_points)).astype(int)
+    n_points = 4 * int(np.abs(np.subtract(end, begin)).max()) + 2
+    places = np.round(np.linspace(begin, end, n_points)).astype(int)
     inside = np.clip(places, 0, np.array(layer.data.shape) - 1)
     return list(dict.fromkeys(layer.data[tuple(inside.T)].tolist()))
 
