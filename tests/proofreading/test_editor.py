@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from napari_mitoseg.errors import InvalidParameterError, ShapeError
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.proofreading import (
+    CutAtPlane,
     Delete,
     Grow,
     LabelEditor,
@@ -21,6 +22,7 @@ from napari_mitoseg.proofreading import (
     index_labels,
     label_array,
     operations,
+    workspace,
 )
 from napari_mitoseg.proofreading.label_array import LabelArray
 from napari_mitoseg.proofreading.object_index import tight_region
@@ -407,3 +409,34 @@ def test_erasing_at_a_side_of_a_huge_object_reads_only_near_it(in_zarr, monkeypa
     n_chunks = 20 * 20
     assert len(watched.read) < n_chunks / 4
     assert editor.index == drain(index_labels(watched))
+
+
+def test_a_preview_that_is_out_of_date_is_refused():
+    labels = np.zeros((1, 1, 9), np.uint8)
+    labels[0, 0] = [1, 0, 1, 0, 2, 0, 2, 0, 3]
+    editor = LabelEditor(labels, None)
+    first = editor.preview(SeparatePieces(label=1))
+    editor.apply(SeparatePieces(label=2))
+    with pytest.raises(InvalidParameterError, match="number 4 was given to another"):
+        editor.commit(first)
+    gone = editor.preview(Delete(labels=(3,)))
+    editor.apply(Merge(labels=(1, 3)))
+    with pytest.raises(InvalidParameterError, match="changed by something else"):
+        editor.commit(gone)
+    assert labels[0, 0].tolist() == [1, 0, 1, 0, 2, 0, 4, 0, 1]
+    assert editor.n_undo == 2
+
+
+def test_an_object_too_large_to_be_looked_at_can_still_be_cut(monkeypatch):
+    monkeypatch.setattr(workspace, "CROP_VOXELS", 2000)
+    labels = np.ones((20, 20, 20), np.uint8)
+    editor = LabelEditor(labels, SPACING)
+    with pytest.raises(InvalidParameterError, match="Cut the object at a plane"):
+        editor.apply(Grow(label=1))
+    editor.apply(CutAtPlane(label=1, point=(9, 0, 0)))
+    assert editor.index[2].n_voxels == 4000
+
+
+def test_numbers_beyond_all_measure():
+    with pytest.raises(InvalidParameterError, match="Renumber"):
+        LabelEditor(np.full((1, 1, 1), 2**63, np.uint64), None)

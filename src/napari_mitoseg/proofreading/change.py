@@ -120,12 +120,15 @@ class Change:
     entries_before, entries_after : mapping of int to ObjectEntry or None
         What the index knew and knows of the labels that are touched, None for those
         that are not there; empty as long as the edit is a preview.
+    unused : tuple of int
+        Numbers that the edit gives and that no object had when it was previewed.
     """
 
     name: str
     patches: tuple[Patch, ...]
     entries_before: Entries = field(default_factory=dict)
     entries_after: Entries = field(default_factory=dict)
+    unused: tuple[int, ...] = ()
 
     def __bool__(self) -> bool:
         """Say whether anything changes."""

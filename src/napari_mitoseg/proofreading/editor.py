@@ -165,7 +165,10 @@ class LabelEditor:
         InvalidParameterError
             If the operation cannot be done; says why and what to do.
         """
-        return Change(operation.title, self._patches(operation.edit(self.workspace)))
+        patches = self._patches(operation.edit(self.workspace))
+        change = Change(operation.title, patches)
+        unused = tuple(label for label in change.touched if label not in self.index)
+        return replace(change, unused=unused)
 
     def apply(self, operation: Operation) -> Change:
         """Do an operation.
@@ -193,15 +196,28 @@ class LabelEditor:
         Parameters
         ----------
         preview : Change
-            From `preview`, with no edit in between.
+            From `preview`; edits made since then must not have touched its voxels.
 
         Returns
         -------
         Change
             The same, with what the index knows before and after.
+
+        Raises
+        ------
+        InvalidParameterError
+            If its voxels have changed since, or a number that it gives to a new object
+            was taken; nothing has changed then.
         """
         if not preview:
             return preview
+        taken = [label for label in preview.unused if label in self.index]
+        if taken:
+            msg = (
+                f"The number {taken[0]} was given to another object since this was "
+                "previewed. Preview it again."
+            )
+            raise InvalidParameterError(msg)
         write_patches(self.workspace.array, preview.patches)
         return self._remember(preview)
 

@@ -99,7 +99,14 @@ class LabelArray:
         ndarray, shape of the region
             A copy, in native byte order.
         """
-        part = np.array(self.data[self._key(region)], dtype=self.dtype, order="C")
+        found = np.asarray(self.data[self._key(region)])
+        # What owns its memory was read from a file; a view would show later edits.
+        part = np.array(
+            found,
+            dtype=self.dtype,
+            order="C",
+            copy=None if found.flags.owndata else True,
+        )
         return part[np.newaxis] if self.is_plane else part
 
     def write(self, region: Region, values: Array) -> None:

@@ -355,6 +355,11 @@ def _measure(block: Array, region: Region) -> ObjectTable:
             "one number for each object."
         )
         raise InvalidParameterError(msg)
+    if highest > np.iinfo(np.int64).max:
+        msg = (
+            f"The labels hold {highest}. Renumber them: 2⁶³ − 1 is the largest number."
+        )
+        raise InvalidParameterError(msg)
     if highest == 0:
         return _columns([])
     numbers = np.arange(highest + 1) if highest < block.size else None

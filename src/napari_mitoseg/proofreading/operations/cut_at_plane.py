@@ -44,7 +44,7 @@ class CutAtPlane(Operation):
         description="Direction that the plane faces, z, y, x, in space (nm).",
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Give what lies beyond the plane a new number."""
         spacing = self._spacing(workspace)
         workspace.entry(self.label)

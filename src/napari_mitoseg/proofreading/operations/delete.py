@@ -24,7 +24,7 @@ class Delete(Operation):
 
     labels: tuple[int, ...] = param((), description="Objects to remove.")
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Turn the objects into background."""
         chosen = tuple(dict.fromkeys(self.labels))
         if not chosen:

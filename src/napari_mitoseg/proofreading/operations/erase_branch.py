@@ -51,7 +51,7 @@ class EraseBranch(Operation):
     label: int = param(0, ge=0, description="The object.")
     point: Point = param((0, 0, 0), description="A voxel in the branch, z, y, x.")
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Erase the branch."""
         crop = workspace.crop(self.label, (1, 1, 1))
         place = crop.place(self.point)

@@ -38,7 +38,7 @@ class FillHoles(Operation):
         "above or below: tunnels through the object are lost.",
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Give the background inside the number of the object."""
         crop = workspace.crop(self.label)
         filled = filled_holes(crop.mask, in_slices=self.in_slices)

@@ -37,7 +37,7 @@ class Grow(Operation):
         20.0, gt=0, le=10_000, unit="nm", description="How far the outline moves out."
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Take the background within the distance."""
         crop = workspace.crop_nm(self.label, self.distance_nm)
         near = distance_inside(~crop.mask, workspace.spacing) <= self.distance_nm
@@ -65,7 +65,7 @@ class Shrink(Operation):
         20.0, gt=0, le=10_000, unit="nm", description="How far the outline moves in."
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Keep what is farther than the distance from the outside."""
         crop = workspace.crop_nm(self.label, 0)
         kept = distance_inside(crop.mask, workspace.spacing) > self.distance_nm

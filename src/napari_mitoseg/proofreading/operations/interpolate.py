@@ -40,7 +40,7 @@ class Interpolate(Operation):
         "each and the next. Empty: all that show the object.",
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Fill the slices between."""
         crop = workspace.crop(self.label)
         kept = self._kept(crop)

@@ -32,7 +32,7 @@ class Merge(Operation):
         (), description="Objects to merge; the first one keeps its number."
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Give the other objects the number of the first."""
         chosen = tuple(dict.fromkeys(self.labels))
         if len(chosen) < 2:

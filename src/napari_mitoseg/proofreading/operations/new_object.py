@@ -48,7 +48,7 @@ class NewObject(Operation):
         0, ge=0, le=10_000, description="Slices behind this one to fill too."
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Fill the outline."""
         region = self._region(workspace)
         inside = self._inside(region)

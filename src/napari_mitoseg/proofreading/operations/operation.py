@@ -56,16 +56,21 @@ class Operation(NamedStep):
         workspace : Workspace
             Labels, index and spacing.
 
-        Yields
-        ------
-        Edit
-            Boxes before and after; no voxel may change in two of them.
+        Returns
+        -------
+        iterator of Edit
+            Boxes before and after; no voxel changes in two of them.
 
         Raises
         ------
         InvalidParameterError
-            If something is missing, unknown, outside, or cannot be done.
+            If something is missing, unknown, outside, or cannot be done; while the
+            boxes are gone through.
         """
+        return self._edits(workspace)
+
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
+        """Yield the boxes: what each operation has of its own."""
         raise NotImplementedError
 
 

@@ -30,7 +30,7 @@ class RelabelInSlices(Operation):
     first: int = param(0, ge=0, description="First slice.")
     last: int = param(0, ge=0, description="Last slice.")
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Renumber the object between the two slices."""
         workspace.entry(self.label)
         number = self.target or workspace.new_labels(1)[0]

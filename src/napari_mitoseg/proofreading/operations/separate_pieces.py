@@ -28,7 +28,7 @@ class SeparatePieces(Operation):
         26, advanced=True, description="Neighbours that hold a piece together."
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Give the pieces their numbers."""
         crop = workspace.crop(self.label)
         parts, n = label_components(crop.mask, self.connectivity)

@@ -44,7 +44,7 @@ class Smooth(Operation):
         description="Bumps and dents of about this size disappear.",
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Blur the object and cut it off at its volume."""
         crop = workspace.crop_nm(self.label, TRUNCATE * self.radius_nm)
         sigma = [self.radius_nm / step for step in workspace.spacing]

@@ -40,7 +40,7 @@ class SplitByDistance(Operation):
         "two sides; others are not cut, so that there may be fewer parts.",
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Cut the object at its necks."""
         crop = workspace.crop(self.label, (1, 1, 1))
         basins = find_basins(distance_inside(crop.mask, workspace.spacing))

@@ -58,7 +58,7 @@ class SplitByLine(Operation):
         description="Cut through all slices of the object, or in this slice only.",
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Cut along the line."""
         z = self._slice()
         crop = workspace.crop(self.label)

@@ -46,7 +46,7 @@ class SplitBySeeds(Operation):
         (), description="One voxel or more inside each part, z, y, x; two at least."
     )
 
-    def edit(self, workspace: Workspace) -> Iterator[Edit]:
+    def _edits(self, workspace: Workspace) -> Iterator[Edit]:
         """Flood the object from the points."""
         crop = workspace.crop(self.label, (1, 1, 1))
         places = self._places(crop)
