@@ -238,7 +238,7 @@ def test_clicks_select(begun: ProofreadWidget, layer: Labels) -> None:
     assert session.selection == (3,)
     click(layer, (2, 0, 0))
     assert session.selection == ()
-    assert "Nothing is selected" in begun.operations.selected.text()
+    assert "Click on an object" in begun.operations.selected.text()
 
 
 def test_a_click_while_painting_is_a_dab(begun: ProofreadWidget, layer: Labels) -> None:
@@ -579,12 +579,12 @@ def test_the_preview_layer_is_deleted(
 
 
 def test_another_layer_is_selected(
-    begun: ProofreadWidget, layer: Labels, viewer: ViewerModel
+    begun: ProofreadWidget, layer: Labels, viewer: ViewerModel, qtbot: Any
 ) -> None:
     viewer.add_layer(Image(np.zeros(SHAPE)))
-    assert "Select the layer cells" in begun._hint.text()
+    qtbot.waitUntil(lambda: "Select the layer cells" in begun._hint.text())
     viewer.layers.selection.active = layer
-    assert begun._hint.text() == ""
+    qtbot.waitUntil(lambda: begun._hint.text() == "")
 
 
 def test_save(

@@ -393,7 +393,7 @@ class EditControl(QObject):
         """Say what is selected."""
         selection, editor = self.session.selection, self.session.editor
         if not selection:
-            return "Nothing is selected. Click on an object; Shift adds one."
+            return "Click on an object; Shift adds another."
         n_voxels = sum(editor.index[label].n_voxels for label in selection)
         size = f"{n_voxels:,} voxels"
         if editor.spacing is not None and self.session.layer.ndim == 3:

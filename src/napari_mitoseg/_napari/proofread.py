@@ -72,6 +72,7 @@ class ProofreadWidget(Panel):
         self.reviewing = ReviewBox(self.viewer)
         self._asks_spacing = False
         self._again = timer(self, 0, self.start)
+        self._hinting = timer(self, 0, self._refresh_hint)
         self._fill()
         self._connect()
         self._on_layer()
@@ -174,7 +175,6 @@ class ProofreadWidget(Panel):
         layout.addLayout(grid)
         layout.addWidget(self.operations)
         layout.addWidget(self.reviewing, 1)
-        layout.addStretch(0)
         self.save_button = QPushButton("Save labels…")
         self.save_button.setToolTip("Write the labels as a TIFF stack with its spacing")
         self.copy_button = QPushButton(COPY)
@@ -340,7 +340,8 @@ class ProofreadWidget(Panel):
             self.viewer.layers.selection.active = self.session.layer
 
     def _on_active(self, _event: Any = None) -> None:
-        self._refresh_hint()
+        """Look again when it has come to rest: a preview is active for a moment."""
+        self._hinting.start()
 
     def _on_spacing(self, spacing: Spacing) -> None:
         layer = self.labels.layer

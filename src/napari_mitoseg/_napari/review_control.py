@@ -30,6 +30,9 @@ from napari_mitoseg.volume import Region
 
 SUFFIX = ".review.json"
 AUTOSAVE_MS = 500
+N_SAID = 2
+"""Reasons in the line of status: what changes its height moves everything."""
+
 SAME = 0.5
 """Share of objects that must be where a saved review has them."""
 
@@ -358,5 +361,7 @@ def _is_there(item: ReviewItem, region: Region) -> bool:
 
 
 def _about(item: ReviewItem) -> str:
-    reasons = "; ".join(item.reasons) or "nothing is suspicious about it"
-    return f"Object {item.label}: {reasons}."
+    reasons = "; ".join(item.reasons[:N_SAID]) or "nothing is suspicious about it"
+    n_more = len(item.reasons) - N_SAID
+    more = f"; and {n_more} more, see the table" if n_more > 0 else ""
+    return f"Object {item.label}: {reasons}{more}."
