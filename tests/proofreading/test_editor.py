@@ -3,6 +3,7 @@
 import contextlib
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import zarr
@@ -440,3 +441,69 @@ def test_an_object_too_large_to_be_looked_at_can_still_be_cut(monkeypatch):
 def test_numbers_beyond_all_measure():
     with pytest.raises(InvalidParameterError, match="Renumber"):
         LabelEditor(np.full((1, 1, 1), 2**63, np.uint64), None)
+
+
+def test_labels_that_are_computed_cannot_be_edited():
+    class Computed(Watched):
+        dask = None
+
+    with pytest.raises(InvalidParameterError, match="computed when they are read"):
+        LabelEditor(Computed(zarr.zeros((4, 4), dtype=np.uint8)), None)
+
+
+def test_an_empty_stroke_is_no_edit(editor):
+    assert not editor.record_atoms([])
+    nothing = (np.array([], int),) * 3, np.array([], int), 5
+    assert not editor.record_atoms([nothing])
+    assert not editor.can_undo
+
+
+def test_what_was_undone_is_forgotten_by_the_next_edit(editor):
+    first, second, *_ = editor.index
+    editor.apply(Delete(labels=(first,)))
+    editor.undo()
+    assert editor.can_redo
+    editor.apply(Delete(labels=(second,)))
+    assert not editor.can_redo
+    assert editor.redo() is None
+    known = editor.history
+    assert known.n_bytes == sum(change.n_bytes for change in known.done)
+
+
+def test_shards_are_written_as_a_whole(blobs):
+    labels = zarr.create_array(
+        {}, shape=SHAPE, chunks=(2, 8, 8), shards=(4, 16, 16), dtype=np.uint16
+    )
+    labels[...] = blobs()
+    editor = LabelEditor(labels, SPACING)
+    assert editor.workspace.array.chunk == (4, 16, 16)
+    check_there_and_back(editor, labels, blobs())
+
+
+def test_hdf5(tmp_path, blobs):
+    with h5py.File(tmp_path / "labels.h5", "w") as file:
+        labels = file.create_dataset("main", data=blobs(), chunks=(3, 16, 16))
+        editor = LabelEditor(labels, SPACING)
+        assert editor.workspace.array.is_chunked
+        check_there_and_back(editor, labels, blobs())
+
+
+def test_another_byte_order(blobs):
+    labels = blobs().astype(">u2")
+    check_there_and_back(LabelEditor(labels, SPACING), labels, blobs())
+
+
+def check_there_and_back(editor: LabelEditor, labels: Any, was: np.ndarray) -> None:
+    first, second, third, *_ = editor.index
+    editor.apply(Merge(labels=(first, second)))
+    editor.apply(Grow(label=first, distance_nm=20))
+    editor.apply(Delete(labels=(third,)))
+    edited = labels[...].copy()
+    assert not (edited == third).any()
+    assert editor.index == drain(index_labels(labels))
+    while editor.can_undo:
+        editor.undo()
+    np.testing.assert_array_equal(labels[...], was)
+    while editor.can_redo:
+        editor.redo()
+    np.testing.assert_array_equal(labels[...], edited)

@@ -1,6 +1,6 @@
 """Edit the objects of a label volume, box by box, and take every edit back."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -311,21 +311,8 @@ class LabelEditor:
         InvalidParameterError
             If the volume does not hold what was painted.
         """
-        listed = [_as_voxels(atom, self.workspace.array) for atom in atoms]
-        listed = [voxels for voxels in listed if voxels[1].size]
-        if not listed:
-            return Change(name, ())
-        corners = [
-            as_region(place.min(axis=1), place.max(axis=1) + 1)
-            for place, _, _ in listed
-        ]
-        region = union(corners)
-        after = self.read(region)
-        before = after.copy()
-        # Backwards, so that what was there first is written last.
-        for place, old, _ in reversed(listed):
-            before[tuple(place - np.array(region.start)[:, None])] = old
-        patches = self._patches([Edit(region, before, after)])
+        edits = _painted(self.workspace.array, list(atoms))
+        patches = self._patches(edits)
         return self._remember(Change(name, patches)) if patches else Change(name, ())
 
     def undo(self) -> Change | None:
@@ -455,12 +442,33 @@ def _reaches_side(lost: Region, region: Region) -> bool:
     return low or any(a >= b for a, b in zip(lost.stop, region.stop, strict=True))
 
 
-def _as_voxels(atom: Atom, array: LabelArray) -> tuple[Array, Array, Array]:
-    """Return positions, shape (3, n), and labels before and after of a stroke."""
-    indices, before, after = atom
+def _painted(array: LabelArray, atoms: Sequence[Atom]) -> Iterator[Edit]:
+    """Yield the blocks that a stroke has changed, as they were and as they are."""
+    found = [_as_voxels(indices, before, array) for indices, before, _ in atoms]
+    place = np.concatenate([np.zeros((3, 0), np.int64), *(p for p, _ in found)], axis=1)
+    if not place.size:
+        return
+    # Where a stroke crosses itself, what was there first counts.
+    flat = np.ravel_multi_index(tuple(place), array.shape)
+    _, first = np.unique(flat, return_index=True)
+    place, old = place[:, first], np.concatenate([b for _, b in found])[first]
+    region = as_region(place.min(axis=1), place.max(axis=1) + 1)
+    for block in array.blocks(region):
+        start, stop = np.array(block.start)[:, None], np.array(block.stop)[:, None]
+        is_in = np.all((place >= start) & (place < stop), axis=0)
+        if is_in.any():
+            after = array.read(block)
+            before = after.copy()
+            before[tuple(place[:, is_in] - start)] = old[is_in]
+            yield Edit(block, before, after)
+
+
+def _as_voxels(
+    indices: tuple[Array, ...], before: Array, array: LabelArray
+) -> tuple[Array, Array]:
+    """Return positions, shape (3, n), and labels before a stroke, shape (n,)."""
     axes = list(np.broadcast_arrays(*(np.atleast_1d(i) for i in indices)))
     if array.is_plane:
         axes.insert(0, np.zeros_like(axes[0]))
     place = np.stack(axes).astype(np.int64)
-    size = place.shape[1]
-    return place, np.broadcast_to(before, size), np.broadcast_to(after, size)
+    return place, np.broadcast_to(before, place.shape[1])

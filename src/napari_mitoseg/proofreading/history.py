@@ -21,6 +21,8 @@ class History:
         As given.
     n_dropped : int
         Edits that can no longer be undone, since newer ones needed their memory.
+    n_bytes : int
+        Memory that all edits take, those included that were undone.
 
     Notes
     -----
@@ -31,6 +33,7 @@ class History:
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self.limit_bytes = limit_bytes
         self.n_dropped = 0
+        self.n_bytes = 0
         self._done: deque[Change] = deque()
         self._undone: list[Change] = []
 
@@ -44,11 +47,6 @@ class History:
         """Edits that can be redone, the next one last."""
         return tuple(self._undone)
 
-    @property
-    def n_bytes(self) -> int:
-        """Memory that all edits take."""
-        return sum(change.n_bytes for change in (*self._done, *self._undone))
-
     def push(self, change: Change) -> None:
         """Add an edit that was made; what was undone before can no longer be redone.
 
@@ -57,11 +55,11 @@ class History:
         change : Change
             The edit.
         """
+        self.n_bytes += change.n_bytes - sum(c.n_bytes for c in self._undone)
         self._undone.clear()
         self._done.append(change)
-        n_bytes = self.n_bytes
-        while n_bytes > self.limit_bytes and len(self._done) > 1:
-            n_bytes -= self._done.popleft().n_bytes
+        while self.n_bytes > self.limit_bytes and len(self._done) > 1:
+            self.n_bytes -= self._done.popleft().n_bytes
             self.n_dropped += 1
 
     def next_undo(self) -> Change | None:

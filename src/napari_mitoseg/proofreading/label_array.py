@@ -76,6 +76,12 @@ class LabelArray:
     def check_writable(self) -> None:
         """Raise InvalidParameterError if the labels cannot be written to."""
         flags = getattr(self.data, "flags", None)
+        if hasattr(self.data, "dask"):
+            msg = (
+                "The labels are computed when they are read, and stored nowhere. Save "
+                "them, or duplicate them into memory, and correct those."
+            )
+            raise InvalidParameterError(msg)
         is_locked = getattr(self.data, "read_only", False) or (
             flags is not None and not flags.writeable
         )

@@ -148,8 +148,10 @@ class ObjectIndex:
 
     def table(self) -> ObjectTable:
         """Return all objects as columns, in the order of the labels."""
-        kept = ~np.isin(self._table.label, np.array([*self._edited], np.int64))
-        edited = [(n, e) for n, e in self._edited.items() if e is not None]
+        # A copy, since a ranking may ask in a thread while the user edits.
+        known = dict(self._edited)
+        kept = ~np.isin(self._table.label, np.array([*known], np.int64))
+        edited = [(n, e) for n, e in known.items() if e is not None]
         parts = zip(
             (column[kept] for column in self._table), _columns(edited), strict=True
         )

@@ -102,7 +102,9 @@ def _branch_at(mask: Mask, place: Shape, spacing: Spacing) -> Mask | None:
     body = _body(mask, segments.labels == junction, others, spacing)
     branch = mask & (owner == number) & ~body
     pieces = cc3d.connected_components(branch, connectivity=26)
-    return pieces == pieces[place] if pieces[place] else None
+    if not pieces[place]:
+        return None
+    return mask & ~_hanging_on(others, mask & (pieces != pieces[place]))
 
 
 def _segments(mask: Mask) -> _Segments:
@@ -130,6 +132,15 @@ def _only_junction(segments: _Segments, number: int) -> int | None:
     met = np.unique(segments.labels[around & ~own])
     met = met[met >= segments.junction]
     return int(met[0]) if len(met) == 1 else None
+
+
+def _hanging_on(skeleton: Mask, rest: Mask) -> Mask:
+    """Leave out crumbs at the root of a branch, which hang on no skeleton any more."""
+    parts = cc3d.connected_components(rest, connectivity=26)
+    is_held = np.zeros(int(parts.max(initial=0)) + 1, bool)
+    is_held[parts[skeleton]] = True
+    is_held[0] = False
+    return is_held[parts]
 
 
 def _body(mask: Mask, junction: Mask, others: Mask, spacing: Spacing) -> Mask:
