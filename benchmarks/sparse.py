@@ -37,6 +37,7 @@ from napari_mitoseg.annotation.encoding import Annotation
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import Progress, drain
+from napari_mitoseg.models.zoo import load_model
 from napari_mitoseg.training.sparse import train_sparse
 from napari_mitoseg.training.sparse_report import SparseProgress, SparseResult
 from napari_mitoseg.training.sparse_settings import SCRATCH, SparseSettings
@@ -208,10 +209,14 @@ def fewer_and_more(stack: Stack, depth: int) -> list[tuple[int, ...]]:
 
 
 def start_of(stack: Stack, arguments: argparse.Namespace) -> str:
-    """Return what training on a stack starts from."""
+    """Return what training on a stack starts from, which must not have seen it."""
     named = dict(text.split("=", 1) for text in arguments.start if "=" in text)
     plain = [text for text in arguments.start if "=" not in text]
-    return str(named.get(stack.name, plain[0] if plain else SCRATCH))
+    start = str(named.get(stack.name, plain[0] if plain else SCRATCH))
+    seen = () if start == SCRATCH else load_model(start).card.data
+    if any(line.startswith(stack.name) for line in seen):
+        sys.exit(f"{start} was trained on {stack.name}: its figures would be no use.")
+    return start
 
 
 def fig_4(stack: Stack, depth: int, arguments: argparse.Namespace) -> Iterator[Row]:

@@ -229,6 +229,16 @@ def configure(arguments: argparse.Namespace) -> Configuration:
     return Configuration.parse(values)
 
 
+def without(left_out: str, card: ModelCard) -> dict[str, Any]:
+    """Return what the card says otherwise when a stack was left out."""
+    if not left_out:
+        return {}
+    return {
+        "data": [line for line in card.data if not line.startswith(f"{left_out}:")],
+        "command": f"{card.command} --leave-out {left_out}",
+    }
+
+
 def main() -> int:
     """Train, score, save."""
     arguments = parse_arguments()
@@ -244,12 +254,13 @@ def main() -> int:
         s for one in used for s in cut_stacks(one, one.source.train, card.spacing)
     ]
     stacks += make_synthetic(configuration.synthetic, card.spacing)
-    held = [s for one in loaded for s in cut_stacks(one, one.source.test, card.spacing)]
+    held = [s for one in used for s in cut_stacks(one, one.source.test, card.spacing)]
     fitted = train(network, stacks, held, configuration, arguments)
     scores = score_all(fitted, loaded, arguments.leave_out, card.spacing)
     given = card.model_dump() | {
         "patch": configuration.stages[-1].patch,
-        "scores": (*scores, *card.scores),
+        "scores": scores if arguments.leave_out else (*scores, *card.scores),
+        **without(arguments.leave_out, card),
     }
     save_model(fitted, ModelCard.parse(given), arguments.out / "model", compact=True)
     return 0

@@ -216,7 +216,8 @@ def prose(described: type) -> Iterator[str]:
     for section in ("Summary", "Extended Summary", "Notes", "References"):
         text = "\n".join(parsed[section]).strip()
         if text:
-            yield text.replace("]_", "]").removeprefix(".. ")
+            plain = text.replace("]_", "]").removeprefix(".. ")
+            yield plain.replace("\n.. [", "\n\n[")
 
 
 def table(params: type[Params]) -> str:

@@ -2,10 +2,10 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [WIDGET]
 
-WIDGET is segment, annotate, train, evaluate, restore, measure or proofread. Those that
-train do so for a minute; the last two need the real masks ($MITOSEG_DATA, or
-../shared/data). Look at each picture before it is committed: nothing cut off, nothing
-that must be scrolled to.
+WIDGET is segment, annotate, train, evaluate, restore, measure, export or proofread.
+Those that train do so for a minute; the last three need the real masks ($MITOSEG_DATA,
+or ../shared/data). Look at each picture before it is committed: nothing cut off,
+nothing that must be scrolled to.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_tasks import TrainingChoices
 from napari_mitoseg._napari.evaluate import EvaluateWidget
+from napari_mitoseg._napari.export import ExportWidget
 from napari_mitoseg._napari.layers import show_scale_bar
 from napari_mitoseg._napari.measure import MeasureWidget
 from napari_mitoseg._napari.object_filter import ObjectFilter, Range
@@ -34,8 +35,11 @@ from napari_mitoseg._napari.review_box import SLICE
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
 from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg.io import read_labels, read_volume
+from napari_mitoseg.jobs import drain
 from napari_mitoseg.labelling import label_components
-from napari_mitoseg.morphology import ALL_FAMILIES
+from napari_mitoseg.morphology import ALL_FAMILIES, measure_labels
+from napari_mitoseg.report import ReportContent
+from napari_mitoseg.report.view import draw_view
 from napari_mitoseg.samples import synthetic_em
 from napari_mitoseg.training.interpolation_settings import InterpolationSettings
 
@@ -50,6 +54,7 @@ NAMES = {
     RestoreWidget: "Restore noisy slices",
     MeasureWidget: "Measure mitochondria",
     ProofreadWidget: "Proofread labels",
+    ExportWidget: "Export labels",
 }
 TRAIN_MINUTES = 1.0
 
@@ -451,6 +456,38 @@ def data_folder() -> Path:
     return Path(os.environ.get("MITOSEG_DATA", beside))
 
 
+def shoot_export(folder: Path, shape: tuple[int, ...]) -> None:  # noqa: ARG001 - of the real data
+    """Take the pictures of the Export widget, and of a report."""
+    spacing = (15.0, 16.0, 16.0)
+    path = min((data_folder() / "urocell_masks").glob("*.tif"))
+    labels = read_labels(path, spacing=spacing)
+    options: Any = {"scale": spacing, "units": ("nm",) * 3}
+    viewer = new_window()
+    layer = viewer.add_labels(labels.read(), name=path.stem, **options)
+    show_scale_bar(viewer)
+    widget = add_widget(viewer, ExportWidget)
+    viewer.dims.ndisplay = 3
+    settle()
+    viewer.reset_view()
+    shoot(viewer, "export-volume", folder)
+    widget.kind.setCurrentIndex(1)
+    layer.selected_label = 7
+    widget.picked.click()
+    with tempfile.TemporaryDirectory() as temporary:
+        widget.export(Path(temporary) / "mitochondria.obj")
+        wait(lambda: not widget.is_busy)
+    widget.say("Exported mitochondria.obj.")
+    shoot(viewer, "export-surfaces", folder)
+    unknown = viewer.add_labels(layer.data, name=LONG, visible=False)
+    widget.labels.choose(unknown)
+    widget.kind.setCurrentIndex(3)
+    shoot(viewer, "export-long-names", folder)
+    viewer.close()
+    table = drain(measure_labels(labels.data, spacing))
+    view = drain(draw_view(ReportContent(labels, table)))
+    view.savefig(folder / "report-view.png", bbox_inches="tight", dpi=100)
+
+
 PICTURES = {
     "segment": shoot_segment,
     "annotate": shoot_annotate,
@@ -459,6 +496,7 @@ PICTURES = {
     "restore": shoot_restore,
     "measure": shoot_measure,
     "proofread": shoot_proofread,
+    "export": shoot_export,
 }
 
 

@@ -13,6 +13,7 @@ import tifffile
 
 from napari_mitoseg import cli
 from napari_mitoseg.io import read_labels
+from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Volume
 
@@ -335,6 +336,16 @@ def test_models_lists_spacing_licence_scores_and_place(run: Command) -> None:
         assert word in said
 
 
+def test_models_lists_every_network_with_what_to_cite(run: Command) -> None:
+    _, said, _ = run("models")
+    _, _, networks = said.partition("Networks: napari-mitoseg train")
+    lines = networks.splitlines()
+    for name in architectures:
+        assert name in lines
+        for cited in architectures[name].citation:
+            assert f"  cite      {cited}" in lines
+
+
 def test_the_default_recipe_is_written_out(segment: Command, out: Path) -> None:
     segment("--augmentation", 4)
     recipe = Recipe.load(out / "recipe.json")
@@ -504,6 +515,15 @@ def test_a_missing_slice_is_proposed_and_restored(
             (*SMALL, "--spacing", SPACING, "--augmentation", '[{"step": "flop"}]'),
             "Did you mean 'flip'",
         ),
+        ((*SMALL, "--spacing", SPACING, "--preprocessing", "[{"), "not JSON"),
+        (
+            (*SMALL, "--spacing", SPACING, "--preprocessing", '[{"step": "invent"}]'),
+            "Did you mean 'invert'",
+        ),
+        (
+            (*SMALL, "--spacing", SPACING, "--preprocessing", '[{"step": "register"}]'),
+            "moves sections",
+        ),
     ],
 )
 def test_bad_options_of_training_end_with_one_line_and_no_output(
@@ -535,6 +555,24 @@ def test_augmentations_can_be_given_in_a_file(
     assert status == 0
     card = json.loads((out / "model.json").read_text(encoding="utf-8"))
     assert f"--augmentation '{json.dumps(chain)}'" in card["command"]
+
+
+def test_images_are_prepared_before_training_as_told(
+    run: Command, image_file: Path, labels_file: Path, tmp_path: Path, out: Path
+) -> None:
+    """Weights differ from those of the images as they are; the card says why."""
+    plain, steps = tmp_path / "plain", json.dumps([{"step": "equalize"}])
+    common = ("train", image_file, labels_file, "--spacing", SPACING, *SMALL)
+    assert run(*common, "--out", plain)[0] == 0
+    assert run(*common, "--out", out, "--preprocessing", steps)[0] == 0
+    one, other = (
+        json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        for folder in (plain, out)
+    )
+    assert one["sha256"] != other["sha256"]
+    assert f"--preprocessing '{steps}'" in other["command"]
+    assert other["description"].endswith(f"preprocessing {steps}.")
+    assert "preprocessing" not in one["command"] + one["description"]
 
 
 @pytest.mark.parametrize(

@@ -66,3 +66,21 @@ def test_bad_input_says_what_to_do(
     assert words in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == [labels]
+
+
+def test_a_report_and_its_table(labels, tmp_path, capsys):
+    out, table = tmp_path / "r.html", tmp_path / "t.xlsx"
+    assert (
+        call("report", labels, "--out", out, "--image", labels, "--table", table) == 0
+    )
+    assert "<h2>In space</h2>" in out.read_text(encoding="utf-8")
+    assert table.stat().st_size > 1000
+    assert f"2 objects of cells, reported in {out}" in capsys.readouterr().out
+
+
+def test_a_report_is_a_page(labels, tmp_path, capsys):
+    assert call("report", labels, "--out", tmp_path / "r.pdf") == 2
+    assert "for example report.html" in capsys.readouterr().err
+    tokens = ("--out", tmp_path / "r.html", "--table", tmp_path / "t.ods")
+    assert call("report", labels, *tokens) == 2
+    assert list(tmp_path.iterdir()) == [labels]

@@ -12,7 +12,8 @@ RECIPES = sorted(FOLDER.glob("*.json"))
 
 
 def test_there_are_recipes() -> None:
-    assert {"fusion-fcn", "patch-cnn"} <= {path.stem for path in RECIPES}
+    there = {path.stem for path in RECIPES}
+    assert there == {"cascade", "fusion-fcn", "patch-cnn", "resunet"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -31,6 +32,21 @@ def test_the_patch_cnn_is_followed_by_what_its_authors_do() -> None:
         "median-z",
         "connected-components",
     ]
+
+
+def test_the_cascade_is_applied_in_cubes_and_views() -> None:
+    inference = Recipe.load(FOLDER / "cascade.json").inference
+    assert (inference.tiling, inference.augmentation) == ("cubes", 4)
+
+
+def test_instances_of_the_res_unets_are_the_components_of_the_seeds() -> None:
+    steps = Recipe.load(FOLDER / "resunet.json").postprocessing.model_dump()
+    assert [step["step"] for step in steps] == [
+        "threshold",
+        "seed-map",
+        "connected-components",
+    ]
+    assert (steps[1]["semantic"], steps[1]["boundary"]) == (0.9, 0.8)
 
 
 def test_the_fusion_fcn_stands_between_registration_and_crf() -> None:

@@ -679,6 +679,12 @@ def test_each_layer_keeps_its_table_and_filter(
     measured.labels.choose(layer)
     assert shown_labels(measured) == [1, 2]
     assert not measured.results.isHidden()
+    measured.colour.choose("n_voxels")
+    run(measured, finish)  # once more: filter and colours stay
+    assert shown_labels(measured) == [1, 2]
+    assert alpha(layer, 5) == 0
+    assert measured.colour.column.currentData() == "n_voxels"
+    assert layer.colormap.map(1)[2] < 0.2  # the yellow end of viridis
 
 
 def test_groups_of_layers(

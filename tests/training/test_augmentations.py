@@ -9,6 +9,7 @@ from torch import Tensor
 from napari_mitoseg.training import augmentations as augment
 from napari_mitoseg.training.augmentations import greys, sections, warps
 from napari_mitoseg.training.augmentations.base import choose_sections
+from napari_mitoseg.training.dense_plan import AUGMENTATIONS
 from napari_mitoseg.training.fit import draw_batch
 from napari_mitoseg.training.patches import TrainingStack
 from napari_mitoseg.training.settings import FitSettings
@@ -305,3 +306,4 @@ def test_a_training_draws_with_the_augmentations_it_is_given():
 def test_by_default_geometry_and_appearance_are_the_augmentations():
     names = [step.name for step in FitSettings().chain.steps]
     assert names == ["deformation", "appearance"]
+    assert AUGMENTATIONS["strong"] == FitSettings().chain

@@ -1,5 +1,6 @@
 """Training of the detector and of the cascade on a tiny stack."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.architectures import Cascade, Detector, architectures
 from napari_mitoseg.models.zoo import ModelCard, load_model
 from napari_mitoseg.training.appearance import NO_APPEARANCE
+from napari_mitoseg.training.augmentations import CHALLENGE
 from napari_mitoseg.training.cascade import (
     fit_cascade,
     predict_in_tiles,
@@ -20,10 +22,12 @@ from napari_mitoseg.training.cascade import (
 )
 from napari_mitoseg.training.cascade_settings import (
     CascadeSettings,
+    for_segmentation,
     paper_segmentation_settings,
 )
 from napari_mitoseg.training.dense import train_dense
 from napari_mitoseg.training.dense_data import LabelledVolume
+from napari_mitoseg.training.dense_plan import LIGHT
 from napari_mitoseg.training.dense_settings import DenseSettings
 from napari_mitoseg.training.detector import (
     for_detector,
@@ -201,10 +205,25 @@ def test_steps_stay_as_they_are() -> None:
     assert [(s.limit, s.steps) for s in stages] == [("steps", 120), ("steps", 30)]
 
 
+def test_light_augmentations_are_the_turns_of_the_paper() -> None:
+    """Others are what was asked for."""
+    light, other = (
+        for_segmentation(PLAIN.model_copy(update={"augmentations": chain}))
+        for chain in (LIGHT, CHALLENGE)
+    )
+    assert (light.augmentations, light.geometry) == (None, NO_GEOMETRY)
+    assert other.augmentations == CHALLENGE
+
+
 def test_settings_of_the_paper() -> None:
+    """(165 − 32) / 8, (768 − 256) / 64 and (1024 − 256) / 128 steps, and 1 each."""
     settings = paper_segmentation_settings()
     assert (settings.patch, settings.batch) == ((32, 256, 256), 4)
     assert (settings.learning_rate, settings.loss) == (0.01, "bce")
+    assert settings.steps == 100 * 284 == 100 * math.ceil(18 * 9 * 7 / 4)
+    assert settings.schedule == "constant"
+    assert (settings.foreground, settings.dark) == (0, 0)
+    assert (settings.geometry, settings.averaging) == (NO_GEOMETRY, 0)
 
 
 def test_labels_without_mitochondria_are_refused(

@@ -6,6 +6,8 @@ import torch
 from napari_mitoseg.models.architectures import Cascade
 from napari_mitoseg.training.appearance import NO_APPEARANCE
 from napari_mitoseg.training.cue_batches import CueBatches, CueNoise, spoil_cues
+from napari_mitoseg.training.dense_plan import AUGMENTATIONS
+from napari_mitoseg.training.dense_settings import AugmentationName
 from napari_mitoseg.training.geometry import NO_GEOMETRY
 from napari_mitoseg.training.patches import TrainingStack
 from napari_mitoseg.training.settings import FitSettings
@@ -29,9 +31,15 @@ def stack() -> TrainingStack:
     return TrainingStack(image, labels)
 
 
-def draw(stack: TrainingStack, cues: torch.Tensor, noise: CueNoise, step: int = 0):
+def draw(
+    stack: TrainingStack,
+    cues: torch.Tensor,
+    noise: CueNoise,
+    step: int = 0,
+    settings: FitSettings = SETTINGS,
+):
     batches = CueBatches((cues,), noise)
-    return batches(NETWORK, [stack], SETTINGS, step, torch.device("cpu"))
+    return batches(NETWORK, [stack], settings, step, torch.device("cpu"))
 
 
 def test_image_cues_and_truth_are_cut_and_turned_alike(stack: TrainingStack) -> None:
@@ -46,6 +54,26 @@ def test_image_cues_and_truth_are_cut_and_turned_alike(stack: TrainingStack) -> 
     steps = seen[:, 0, 0, 0, 1] - seen[:, 0, 0, 0, 0]
     assert len(set(steps.round().tolist())) > 1  # not all are upright
     assert upright in steps.abs().round()
+
+
+@pytest.mark.parametrize("name", ["strong", "challenge", "none"])
+def test_augmentations_by_name_move_cues_as_they_move_labels(
+    stack: TrainingStack, name: AugmentationName
+) -> None:
+    settings = SETTINGS.model_copy(update={"augmentations": AUGMENTATIONS[name]})
+    cue = (stack.labels * 255).to(torch.uint8)
+    half = torch.where(cue > 0, 100, 0).to(torch.uint8)
+    plain = draw(stack, torch.stack([cue, half]), EXACT)[1]
+    found = 0.0
+    for step in range(4):
+        seen, target, _ = draw(stack, torch.stack([cue, half]), EXACT, step, settings)
+        assert seen.shape == (6, 3, 4, 16, 16)
+        torch.testing.assert_close(seen[:, 1], target[:, 0])
+        torch.testing.assert_close(seen[:, 2], target[:, 0] * 100 / 255)
+        found += target.sum().item()
+    assert found > 0
+    if name != "none":
+        assert not torch.equal(draw(stack, cue[None], EXACT, 0, settings)[1], plain)
 
 
 def test_the_same_step_is_the_same_batch(stack: TrainingStack) -> None:

@@ -135,7 +135,39 @@ def test_any_network_is_trained_and_described(
     assert all(isinstance(report, TrainingProgress) for report in reports)
     assert reports[-1].fraction == 1
     losses = [report.loss for report in reports if report.loss is not None]
-    assert len(losses) == 4
+    n_networks = 2 if architecture == "spatial-continuity" else 1
+    assert len(losses) == 4 * n_networks
+
+
+@pytest.mark.parametrize(
+    ("architecture", "config", "patch"),
+    [
+        ("detector", {"widths": [4, 6]}, (1, 32, 32)),
+        (
+            "cascade",
+            {
+                "detector": {"widths": [4, 6]},
+                "segmentation": {"widths": [3, 4], "z_halvings": 0},
+            },
+            (2, 32, 32),
+        ),
+    ],
+)
+def test_detectors_are_scored_by_their_boxes(
+    architecture: str,
+    config: dict[str, Any],
+    patch: tuple[int, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dense, "measure_box_precision", lambda *_: 0.25)
+    values = {"architecture": architecture, "config": config, "patch": patch}
+    card = train(tmp_path, changed(steps=1, batch=1, **values)).model.card
+    assert [score.measure for score in card.scores] == ["IoU", "AP-50"]
+    assert (card.scores[1].data, card.scores[1].value) == (
+        "discs, slices kept back",
+        0.25,
+    )
 
 
 def test_it_learns(tmp_path: Path) -> None:
@@ -274,6 +306,14 @@ def test_an_earlier_model_stays_until_the_new_one_is_whole(tmp_path: Path) -> No
     before = train(tmp_path).model.card.sha256
     interrupt(tmp_path, changed(seed=9))
     assert load_model(tmp_path).card.sha256 == before
+
+
+def test_preprocessing_changes_images_and_leaves_labels() -> None:
+    (found,) = dense.preprocessed([PAIR], changed(preprocessing=({"step": "invert"},)))
+    before, after = PAIR.image.read_slice(2), found.image.read_slice(2)
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] == pytest.approx(-1)
+    assert found.labels is PAIR.labels
+    assert (found.image.spacing, found.image.name) == (SPACING, "discs")
 
 
 # ------------------------------------------------------------ refused

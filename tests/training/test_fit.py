@@ -15,7 +15,12 @@ from napari_mitoseg.training.appearance import NO_APPEARANCE
 from napari_mitoseg.training.fit import draw_batch, fit, fit_stages
 from napari_mitoseg.training.geometry import NO_GEOMETRY
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
-from napari_mitoseg.training.settings import FitSettings, paper_presets
+from napari_mitoseg.training.settings import (
+    FitSettings,
+    fusion_fcn_preset,
+    paper_presets,
+    patch_cnn_preset,
+)
 from napari_mitoseg.training.validate import measure_iou, predict_stack
 
 SPACING = (40.0, 8.0, 8.0)
@@ -227,6 +232,20 @@ def test_paper_presets_are_the_two_stages() -> None:
     for stage in (first, second):
         assert (stage.optimizer, stage.learning_rate, stage.batch) == ("adam", 1e-4, 2)
         assert (stage.schedule, stage.loss) == ("constant", "weighted-bce")
+        assert len(stage.chain.steps) == 11
+
+
+def test_preset_of_the_fusion_fcn() -> None:
+    settings = fusion_fcn_preset()
+    assert (settings.patch, settings.steps) == ((1, 512, 512), 20_000)
+    assert [step.name for step in settings.chain.steps] == ["flip"]
+    assert (settings.foreground, settings.dark) == (0, 0)
+
+
+def test_preset_of_the_patch_cnn() -> None:
+    settings = patch_cnn_preset()
+    assert (settings.patch, settings.foreground) == ((1, 32, 32), 0.5)
+    assert not settings.chain.steps
 
 
 def test_stages_follow_on_each_other(stack: TrainingStack, tmp_path: Path) -> None:

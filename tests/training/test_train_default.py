@@ -1,6 +1,7 @@
 """The command that makes the shipped weights runs, on data made here."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_mitoseg.models.zoo import load_model
+from napari_mitoseg.models.zoo import ModelCard, load_model
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -44,14 +45,41 @@ def configuration(tmp_path: Path) -> Path:
     return path
 
 
+def train(data: Path, configuration: Path, out: Path, *more: str) -> ModelCard:
+    script = BENCHMARKS / "train_default.py"
+    options = {"--data": data, "--config": configuration, "--out": out}
+    words = [str(word) for pair in options.items() for word in pair]
+    subprocess.run(
+        [sys.executable, script, *words, "--device", "cpu", *more], check=True
+    )
+    return load_model(out / "model").card
+
+
 @pytest.mark.slow
 def test_command_writes_a_scored_model(
     data: Path, configuration: Path, tmp_path: Path
 ) -> None:
-    script = BENCHMARKS / "train_default.py"
-    options = {"--data": data, "--config": configuration, "--out": tmp_path / "out"}
-    words = [str(word) for pair in options.items() for word in pair]
-    subprocess.run([sys.executable, script, *words, "--device", "cpu"], check=True)
-    card = load_model(tmp_path / "out" / "model").card
+    card = train(data, configuration, tmp_path / "out")
+
     assert [score.data for score in card.scores] == ["discs, slices 2–3"]
     assert card.patch == (1, 32, 32)
+
+
+@pytest.mark.slow
+def test_a_model_says_what_was_left_out(
+    data: Path, configuration: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(data / "discs", data / "other")
+    values = json.loads(configuration.read_text(encoding="utf-8"))
+    values["sources"].append(values["sources"][0] | {"name": "other"})
+    values["card"]["data"] = ["discs: grey discs", "other: the same"]
+    configuration.write_text(json.dumps(values), encoding="utf-8")
+
+    card = train(data, configuration, tmp_path / "out", "--leave-out", "other")
+
+    assert card.data == ("discs: grey discs",)
+    assert card.command.endswith("--leave-out other")
+    assert [(one.data, one.seen) for one in card.scores] == [
+        ("discs, slices 2–3", "same stack"),
+        ("other, slices 0–3", "never"),
+    ]

@@ -100,7 +100,9 @@ class TrainWidget(TrainingPanel):
     def _on_trained(self, result: "DenseResult") -> None:
         self.training.start.refresh()
         self.show_training()
-        scores = "".join(f" IoU {s.value:.2f} on {s.data}." for s in result.scores)
+        scores = "".join(
+            f" {s.measure} {s.value:.2f} on {s.data}." for s in result.scores
+        )
         name = result.model.card.name
         self.say(f"Trained {name!r}; it is in the list of models.{scores}")
 

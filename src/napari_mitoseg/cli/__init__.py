@@ -9,6 +9,7 @@ Exit status 0 only when everything asked for was written.  Bad input ends with s
 from napari_mitoseg.cli import segmenting
 from napari_mitoseg.cli import training
 from napari_mitoseg.cli import scoring
+from napari_mitoseg.cli import measuring
 from napari_mitoseg.cli import exporting
 from napari_mitoseg.cli import reporting
 from napari_mitoseg.cli import restoring
@@ -19,6 +20,7 @@ __all__ = [
     "app",
     "exporting",
     "main",
+    "measuring",
     "reporting",
     "restoring",
     "scoring",

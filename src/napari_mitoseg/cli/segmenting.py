@@ -1,5 +1,6 @@
 """Commands that segment: `segment`, `models`, `demo`."""
 
+from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -72,7 +73,11 @@ def segment(  # noqa: PLR0913 - the options of the command
 
 @app.command
 def models() -> None:
-    """List the models with spacing, scores, licence, citation and their weights."""
+    """List the models with spacing, scores, licence, citation and their weights.
+
+    Behind them stand the networks that can be trained, with what to cite for them.
+    """
+    from napari_mitoseg.models.architectures import architectures
     from napari_mitoseg.models.zoo import find_model, list_models
 
     for card in list_models():
@@ -84,6 +89,14 @@ def models() -> None:
         for cited in card.citation:
             tell(f"  cite      {cited}")
         tell(f"  weights   {find_model(card.name)}")
+    tell("Networks: napari-mitoseg train IMAGE LABELS --model NETWORK --out FOLDER")
+    for name in architectures:
+        network = architectures[name]
+        about, *_ = cleandoc(network.__doc__ or name).splitlines()
+        tell(f"{name}")
+        tell(f"  what      {about}")
+        for cited in network.citation:
+            tell(f"  cite      {cited}")
 
 
 @app.command

@@ -36,6 +36,7 @@ def train(  # noqa: PLR0913 - the options of the command
     validation: float = 0.2,
     validation_slices: str = "",
     augmentation: str = "light",
+    preprocessing: str = "",
     kind: Annotated[
         Literal["auto", "semantic", "instances"], Parameter(name="--labels")
     ] = "auto",
@@ -78,6 +79,9 @@ def train(  # noqa: PLR0913 - the options of the command
         light: for stacks like those that are labelled; strong: for other tissue and
         microscopes; challenge: the eleven of the MitoEM challenge; none; or a JSON file
         such as [{"step": "rotation", "probability": 0.5}, {"step": "flip"}].
+    preprocessing : str
+        Steps made to the images first, as the recipe for the model will make them: JSON
+        such as [{"step": "equalize"}], or a JSON file.
     kind : {"auto", "semantic", "instances"}
         What labels hold; auto: a mask where one number occurs beside 0.
     spacing : str, optional
@@ -105,6 +109,7 @@ def train(  # noqa: PLR0913 - the options of the command
             "validation": validation,
             "validation_slices": listed_slices(validation_slices),
             **_read_augmentation(augmentation),
+            "preprocessing": _read_steps(preprocessing),
             "labels": kind,
             "spacing": parse_spacing(model_spacing, "--model-spacing"),
             "seed": seed,
@@ -116,7 +121,7 @@ def train(  # noqa: PLR0913 - the options of the command
         for grey, truth in [(image, labels), *(more or [])]
     ]
     result = run(train_dense(pairs, settings, folder=out, resume=resume))
-    scores = "".join(f", IoU {s.value:.3f} on {s.data}" for s in result.scores)
+    scores = "".join(f", {s.measure} {s.value:.3f} on {s.data}" for s in result.scores)
     tell(f"Model written to {result.folder} after {result.steps} steps{scores}")
 
 
@@ -231,16 +236,28 @@ def fine_tune(  # noqa: PLR0913 - the options of the command
 
 def _read_augmentation(text: str) -> dict[str, object]:
     """Read the name of a set, JSON, or a file with JSON in it."""
-    path = Path(text)
-    if text.startswith("["):
-        given = text
-    elif path.suffix == ".json" and path.is_file():
-        given = path.read_text(encoding="utf-8")
-    else:
+    given = text if text.startswith("[") else _content(text)
+    if not given:
         return {"augmentation": text}
     return {
         "augmentations": parse_json(given, "--augmentation", '[{"step": "rotation"}]')
     }
+
+
+def _read_steps(text: str) -> object:
+    """Read preprocessing steps: JSON, or a file with JSON in it."""
+    if not text:
+        return ()
+    return parse_json(
+        _content(text) or text, "--preprocessing", '[{"step": "equalize"}]'
+    )
+
+
+def _content(text: str) -> str:
+    """Return what is in a JSON file; nothing where there is none of this name."""
+    path = Path(text)
+    is_file = path.suffix == ".json" and path.is_file()
+    return path.read_text(encoding="utf-8") if is_file else ""
 
 
 def _read_labelled(image: Path, labels: Path, spacing: str | None) -> "LabelledVolume":

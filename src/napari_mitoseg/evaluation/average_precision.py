@@ -32,21 +32,24 @@ class AveragePrecision(Params):
     -----
     Absent where the truth has no instance of the size.
 
-    Follows the challenge's published program rule by rule. Predicted instances come in
-    the order of their confidence, the largest first where none is given. Each is
-    compared with the true instance of the size with which its IoU is highest, or of
-    any size if it touches none; with an IoU of the threshold or more it is a true
-    positive, and left out if that instance is of another size. A predicted instance
-    without match is a false positive, and left out if it is of another size itself.
-    Precision at a recall is the highest at this or any higher recall, and the score
-    its mean over the recalls 0, 0.01, ... 1. Of equal confidences, which the program
-    orders by chance, the lower IoU comes first here.
+    Follows the challenge's published program rule by rule. A report on the challenge
+    says that bounding boxes are compared "instead of voxel-wise calculation"; in the
+    program boxes only tell where to count, and IoU is that of voxels. Predicted
+    instances come in the order of their confidence, the largest first where none is
+    given. Each is compared with the true instance of the size with which its IoU is
+    highest, or of any size if it touches none; with an IoU of the threshold or more it
+    is a true positive, and left out if that instance is of another size. A predicted
+    instance without match is a false positive, and left out if it is of another size
+    itself. Precision at a recall is the highest at this or any higher recall, and the
+    score its mean over the recalls 0, 0.01, ... 1. Of equal confidences, which the
+    program orders by chance, the lower IoU comes first here.
 
     References
     ----------
     Wei, D. et al. "MitoEM dataset: large-scale 3D mitochondria instance segmentation
     from EM images." MICCAI (2020). doi:10.1007/978-3-030-59722-1_7
     Program: https://github.com/ygCoconut/mAP_3Dvolume
+    Report: Li et al. (2021), section 3.1, doi:10.48550/arXiv.2104.07961
     """
 
     ap: float | None = param(description="Mean of the AP at IoU 0.50, 0.55, ... 0.95.")

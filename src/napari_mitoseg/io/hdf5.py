@@ -29,6 +29,9 @@ AXES = "tczyx"
 
 CHUNK = (16, 256, 256)
 
+BLOCK = 2**24
+"""Bytes by which a file in memory grows."""
+
 
 def open_hdf5(
     path: Path, *, channel: int | None = None, time: int | None = None
@@ -94,6 +97,11 @@ def write_labels_hdf5(path: Path, labels: LazyArray, spacing: Spacing | None) ->
     WriteError
         If the file cannot be written.
 
+    Notes
+    -----
+    The compressed file, of labels a hundredth of the volume, is put together in memory:
+    the HDF5 library does not survive a disk that is full.
+
     References
     ----------
     .. [1] Wei et al., "MitoEM dataset: large-scale 3D mitochondria instance
@@ -102,9 +110,10 @@ def write_labels_hdf5(path: Path, labels: LazyArray, spacing: Spacing | None) ->
     """
     shape, dtype = check_axes(labels.shape), stored_type(labels.dtype)
     chunks = tuple(min(c, n) for c, n in zip(CHUNK, shape, strict=True))
+    options = {"driver": "core", "backing_store": False, "block_size": BLOCK}
     with (
         staged(path.parent, [path.name]) as paths,
-        h5py.File(paths[path.name], "w") as file,
+        h5py.File(path.name, "w", **options) as file,
     ):
         main = file.create_dataset(
             MAIN, shape, dtype, chunks=chunks, compression="gzip", compression_opts=1
@@ -114,6 +123,8 @@ def write_labels_hdf5(path: Path, labels: LazyArray, spacing: Spacing | None) ->
         for z in range(0, shape[0], chunks[0]):
             stop = min(z + chunks[0], shape[0])
             main[z:stop] = stored(np.asarray(labels[z:stop]), dtype)
+        file.flush()
+        paths[path.name].write_bytes(file.id.get_file_image())
 
 
 class _Dataset:

@@ -23,8 +23,8 @@ from napari_mitoseg.volume import Array, LazyArray, Shape, Spacing
 AXES = "ctzyx"
 """Axes of NIfTI, the slowest first; its header counts them from the end."""
 
-UNITS = {"meter": "m", "mm": "mm", "micron": "µm"}
-"""The units of length that NIfTI has; nanometres are not among them."""
+UNITS = {1: "m", 2: "mm", 3: "µm"}
+"""The units of length that NIfTI has, in the lowest three bits of ``xyzt_units``."""
 
 LONGEST = 2**15 - 1
 """Voxels along an axis in NIfTI-1; longer volumes are written as NIfTI-2."""
@@ -193,7 +193,7 @@ def _voxels(
 
 def _spacing(header: Nifti1Header) -> Spacing | None:
     """Convert the spacing; 32-bit numbers stand for their shortest decimals."""
-    unit = UNITS.get(header.get_xyzt_units()[0])
+    unit = UNITS.get(int(header["xyzt_units"]) % 8)
     zooms = [str(value) for value in header["pixdim"][1:4].astype(np.float32)]
     if unit is None or header["dim"][0] < 3:
         return None

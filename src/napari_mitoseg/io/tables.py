@@ -1,6 +1,9 @@
 """Tables of measurements as CSV, Parquet and Excel."""
 
 import csv
+import errno
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,9 +196,20 @@ def _write_sheet(path: Path, names: list[str], rows: list[tuple[Any, ...]]) -> N
         width = min(len(name), WIDEST) + 2
         sheet.column_dimensions[get_column_letter(number)].width = width
     sheet.append(_cells(sheet, names, bold=True))
-    for row in rows:
-        sheet.append(_cells(sheet, row))
-    book.save(path)
+    try:
+        for row in rows:
+            sheet.append(_cells(sheet, row))
+        book.save(path)
+    except _lxml_errors() as error:
+        # All that lxml says of a full disk is IO_ENOSPC.
+        code = getattr(errno, str(error).removeprefix("IO_"), errno.EIO)
+        raise OSError(code, os.strerror(code)) from error
+
+
+def _lxml_errors() -> tuple[type[Exception], ...]:
+    """Return what lxml raises, if openpyxl has found it to write with."""
+    etree = sys.modules.get("lxml.etree")
+    return () if etree is None else (etree.LxmlError,)
 
 
 def _cells(sheet: Any, values: Sequence[Any], *, bold: bool = False) -> list[Any]:

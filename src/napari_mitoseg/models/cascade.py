@@ -100,8 +100,9 @@ class Cascade(Network):
     Notes
     -----
     The three strategies of the text [1]_ (Fig. 8–10).  Its first two take the masks of
-    a Mask R-CNN; here they are the detector's mask inside its boxes.  Boxes are drawn
-    as filled rectangles.
+    a Mask R-CNN; here they are the detector's mask inside its boxes.  Of the second the
+    text also says that "only the edge information is utilized", not how: here the
+    filtered mask is.  Boxes are drawn as filled rectangles.
 
     `forward` takes the image alone and finds the cues itself, in the slices it is
     given; or image and cues, as training has them at hand.  Inference runs the

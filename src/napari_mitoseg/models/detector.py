@@ -63,7 +63,7 @@ class Detector(Network):
     tenth of the time of a U-Net.  Its maps are ``semantic``, the mask; ``centre``, how
     likely the middle of a box is here; and the distances from here to its four sides
     as a share of 512 pixels.  The last five are constant over cells of 4×4 pixels.
-    `boxes.decode` reads boxes out of them.
+    `detection.decode_boxes` reads boxes out of them.
 
     References
     ----------

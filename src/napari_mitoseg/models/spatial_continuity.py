@@ -89,6 +89,10 @@ class SpatialContinuity(Network):
     of a stack, where N_se sees its own neighbours in the first and here those that
     were put in.
 
+    Masks have no gradient, so N_se is trained first and N_sp on its masks: from a few
+    labelled slices with soft labels (`training.sparse`), or from dense labels
+    (`training.continuity`).
+
     References
     ----------
     .. [1] Semi-supervised segmentation of mitochondria from electron microscopy

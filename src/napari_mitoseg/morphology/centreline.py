@@ -139,8 +139,8 @@ def _neighbours(thin: NDArray[np.bool_]) -> tuple[Points, Integers]:
         other = number[flat + (z * height + y) * width + x]
         here = np.flatnonzero(other >= 0)
         pairs.append(np.column_stack([here, other[here]]))
-    places = np.column_stack(np.unravel_index(flat, padded.shape)) - 1.0
-    return places, np.concatenate(pairs)
+    places = np.column_stack(np.unravel_index(flat, padded.shape)).astype(np.float64)
+    return places - 1.0, np.concatenate(pairs)
 
 
 def _components(n: int, pairs: Integers) -> tuple[int, Integers]:
@@ -159,7 +159,7 @@ def _add_joints(
     members: dict[int, list[int]] = defaultdict(list)
     for voxel in np.flatnonzero(is_joint).tolist():
         members[int(part[voxel])].append(voxel)
-    joint_of = {}
+    joint_of: dict[int, int] = {}
     for node, voxels in enumerate(members.values()):
         graph.nodes[node] = places[voxels].mean(axis=0)
         joint_of |= dict.fromkeys(voxels, node)

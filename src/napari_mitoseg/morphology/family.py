@@ -31,7 +31,7 @@ class Family:
     Notes
     -----
     A new family is one file in ``morphology/descriptors`` with a subclass under
-    ``@families.register(name)``, and its name in ``morphology/descriptors/__init__.py``.
+    ``@families.register(name)``, and its name in ``descriptors/__init__.py``.
     """
 
     name: ClassVar[str]

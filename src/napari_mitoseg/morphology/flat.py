@@ -47,7 +47,8 @@ class FlatObject:
         values = ndimage.gaussian_filter(padded, width, truncate=TRUNCATE)
         place = values.size - np.count_nonzero(self.mask) - 1
         around = np.partition(values.ravel(), [place, place + 1])[place : place + 2]
-        lines = find_contours(values, float(around.mean()))
+        level = float(around.mean())
+        lines = find_contours(values, level)  # type: ignore[no-untyped-call]
         return [line * self.spacing for line in lines]
 
     @cached_property

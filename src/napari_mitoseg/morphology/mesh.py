@@ -1,6 +1,7 @@
 """The surface of an object as triangles."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ SMALL_EXCESS = 0.1
 """Relative error of the volume that moving the surface mends as well as a new cut."""
 
 MOST_CUTS = 6
+
+CLOSE_ENOUGH = 1e-3
+"""Relative error of the volume that is left as it is."""
 
 N_OFFSETS = 3
 """Moves of the surface: each leaves about the square of the error before it."""
@@ -34,19 +38,20 @@ class Mesh:
     vertices: NDArray[np.float32]
     faces: NDArray[np.int32]
 
-    @property
+    @cached_property
     def area_um2(self) -> float:
         """Area of the surface."""
-        return float(np.sqrt(np.square(self.normals()).sum(axis=1)).sum() / 2e6)
+        return float(np.sqrt(np.square(self.normals).sum(axis=1)).sum() / 2e6)
 
-    @property
+    @cached_property
     def volume_um3(self) -> float:
         """Volume inside, by the divergence theorem."""
         corners = self.vertices[self.faces[:, 0]]
-        return float(np.einsum("ij,ij->", corners, self.normals(), dtype=float) / 6e9)
+        return float(np.einsum("ij,ij->", corners, self.normals, dtype=float) / 6e9)
 
+    @cached_property
     def normals(self) -> NDArray[np.float32]:
-        """Return the outward normal of each triangle, twice its area long."""
+        """Outward normal of each triangle, twice its area long."""
         a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
         (uz, uy, ux), (vz, vy, vx) = (b - a).T, (c - a).T
         # Turned round, since z, y, x is a left-handed order of the axes.
@@ -122,6 +127,8 @@ def cut_field(field: SmoothField) -> tuple[Mesh, float]:
         top = float(field.values.max())
         level = float(np.clip(level * (1 + 0.5 * excess), level / 2, (level + top) / 2))
     for _ in range(N_OFFSETS):
+        if abs(mesh.volume_um3 * 1e9 / field.volume_nm3 - 1) < CLOSE_ENOUGH:
+            break
         mesh = _offset(mesh, field.volume_nm3)
     return mesh, level
 
@@ -137,19 +144,17 @@ def _first_level(field: SmoothField) -> float:
 
 def _offset(mesh: Mesh, volume_nm3: float) -> Mesh:
     """Move a surface outwards, or inwards, to where it encloses a volume."""
-    doubled = mesh.normals()
-    area = float(np.sqrt(np.square(doubled).sum(axis=1)).sum() / 2)
-    distance = (volume_nm3 - mesh.volume_um3 * 1e9) / area
+    distance = (volume_nm3 - mesh.volume_um3 * 1e9) / (mesh.area_um2 * 1e6)
     n, corner = len(mesh.vertices), mesh.faces.ravel()
     normals = np.stack(
-        [np.bincount(corner, np.repeat(part, 3), n) for part in doubled.T], axis=1
+        [np.bincount(corner, np.repeat(part, 3), n) for part in mesh.normals.T], axis=1
     )
     length = np.sqrt(np.square(normals).sum(axis=1, keepdims=True))
     return mesh.moved(distance * normals / np.maximum(length, 1e-9))
 
 
 def _cut(field: SmoothField, level: float) -> Mesh:
-    vertices, faces, _, _ = marching_cubes(
+    vertices, faces, _, _ = marching_cubes(  # type: ignore[no-untyped-call]
         field.values, level, spacing=field.spacing, gradient_direction="descent"
     )
     placed = (vertices + field.origin).astype(np.float32)

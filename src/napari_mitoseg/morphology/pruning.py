@@ -61,7 +61,7 @@ def _at_nodes(graph: Graph, radii: Radii) -> dict[int, float]:
 
 def _shortest_spur(graph: Graph, radius: dict[int, float]) -> Branch | None:
     degrees = graph.degrees()
-    found = None, np.inf
+    found: tuple[Branch | None, float] = None, np.inf
     for branch in graph.branches:
         a, b = degrees[branch.start], degrees[branch.stop]
         if min(a, b) != 1 or max(a, b) < 3:
@@ -83,7 +83,7 @@ def _remove_spur(graph: Graph, spur: Branch) -> None:
 def _shortest_link(graph: Graph, radius: dict[int, float]) -> Branch | None:
     """Find a branch between two junctions that is no longer than they are thick."""
     degrees = graph.degrees()
-    found = None, np.inf
+    found: tuple[Branch | None, float] = None, np.inf
     for branch in graph.branches:
         ends = branch.start, branch.stop
         if branch.is_loop or min(degrees[end] for end in ends) < 3:

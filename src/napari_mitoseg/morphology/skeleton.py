@@ -7,7 +7,6 @@ import cc3d
 import fill_voids
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import KDTree
@@ -23,10 +22,17 @@ from napari_mitoseg.volume import Shape, Spacing
 THIN_SHARE = 0.25
 """Share of a bin from which on it is inside, where smoothing would break an object."""
 
+CUBES_A_RADIUS = 6.0
+"""Cubes of the thinned object to its radius, if it is a tube."""
+
+COARSEST = 2.0
+"""Side of a cube at most, in steps of the field: thin parts of thick objects stay."""
+
 SMALLEST_LOOP = 4
 """Length in voxels from which on a loop is no artefact of thinning."""
 
 Mask = NDArray[np.bool_]
+Parts = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +136,8 @@ def skeletonize_object(
     are wide, its cavities are filled, and it is thinned [1]_. Spurs are removed, steps
     are smoothed off, and what thinning has taken from the ends is put back: from the
     centre of the last inscribed ball the line goes straight on to the surface. So the
-    length is that from tip to tip. A part that is as thick as it is long, a ball, gets
-    the line through its centre along its longest axis.
+    length is that from tip to tip. A part that is about as thick as it is long gets the
+    major axis of the ellipsoid with the same second moments.
 
     References
     ----------
@@ -159,45 +165,53 @@ def skeleton_of(mask: Mask, field: SmoothField, mesh: Mesh, level: float) -> Ske
     Skeleton
         Its centreline; voxel 0 of the box lies at 0 nm.
     """
-    fine, level, solid = _solid(mask, field, level)
-    body = Body(fine, level, solid, KDTree(mesh.vertices))
-    graph = trace_voxels(_thinned(solid))
-    graph.place(body.step, fine.origin)
+    body = _body(mask, field, mesh, level)
+    graph = trace_voxels(_thinned(body))
+    graph.place(body.step, body.field.origin)
     pruned(graph, body.radii, SMALLEST_LOOP * body.step)
     return _assembled([finish(piece, body) for piece in graph.pieces()], body)
 
 
-def _solid(
-    mask: Mask, field: SmoothField, level: float
-) -> tuple[SmoothField, float, Mask]:
+def _body(mask: Mask, field: SmoothField, mesh: Mesh, level: float) -> Body:
     """Interpolate an object to cubes, in as many parts as it has, cavities filled."""
-    step = min(field.spacing)
+    step = _step(field, mesh)
     fine = resampled(field, step)
-    solid = fine.values > level
-    if _n_parts(solid) != _n_parts(mask):
+    parts, n = _parts(fine.values > level)
+    if n != _parts(mask)[1]:
         # Too thin in places for that much smoothing.
         spacing = tuple(field.spacing / np.array(field.bins))
-        fine = resampled(smooth_field(mask, spacing, strength=0.0), step)
+        fine = resampled(smooth_field(mask, spacing, strength=0.0), min(field.spacing))
         level = THIN_SHARE
-        solid = fine.values > level
-    return fine, level, fill_voids.fill(solid)
+        parts, _ = _parts(fine.values > level)
+    return Body(fine, level, fill_voids.fill(parts), KDTree(mesh.vertices))
 
 
-def _thinned(solid: Mask) -> Mask:
+def _step(field: SmoothField, mesh: Mesh) -> float:
+    """Choose the side of the cubes: five to a radius, if that is not too coarse."""
+    radius = 2 * mesh.volume_um3 / mesh.area_um2 * 1e3
+    finest = min(field.spacing)
+    return float(np.clip(radius / CUBES_A_RADIUS, finest, COARSEST * finest))
+
+
+def _parts(solid: Mask) -> tuple[Parts, int]:
+    # As numbers, not as a binary image: see labelling.
+    found, n = cc3d.connected_components(
+        solid.astype(np.uint8), connectivity=26, out_dtype=np.uint32, return_N=True
+    )
+    return found.astype(np.uint32, copy=False), int(n)
+
+
+def _thinned(body: Body) -> Mask:
     """Thin every part to lines, of which at least one voxel stays."""
-    thin: Mask = skeletonize(solid)
-    parts, _ = ndimage.label(solid, np.ones((3, 3, 3)))
+    thin: Mask = skeletonize(body.parts > 0)  # type: ignore[no-untyped-call]
+    kept = np.zeros(int(body.parts.max(initial=0)) + 1, bool)
+    kept[body.parts[thin]] = True
     # Thinning may take away the last voxels of a part that is as good as a ball.
-    for gone in np.setdiff1d(parts, np.append(parts[thin], 0)):
-        part = np.argwhere(parts == gone)
+    for gone in np.flatnonzero(~kept[1:]) + 1:
+        part = np.argwhere(body.parts == gone)
         far = np.square(part - part.mean(axis=0)).sum(axis=1)
         thin[tuple(part[far.argmin()])] = True
     return thin
-
-
-def _n_parts(mask: Mask) -> int:
-    parts = cc3d.connected_components(mask.astype(np.uint8), connectivity=26)
-    return int(parts.max(initial=0))
 
 
 def _assembled(graphs: Sequence[Graph], body: Body) -> Skeleton:

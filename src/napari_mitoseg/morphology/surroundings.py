@@ -46,7 +46,7 @@ def read_surroundings(
     label: int,
     region: Region,
     labels: LazyArray,
-    layers: Mapping[str, LazyArray],
+    layers: Mapping[str, LazyArray] | None = None,
 ) -> Surroundings:
     """Read the box of an object and some voxels around it.
 
@@ -58,7 +58,7 @@ def read_surroundings(
         Its box.
     labels : array of int, shape (Z, Y, X)
         All objects.
-    layers : mapping of str to array, shape (Z, Y, X)
+    layers : mapping of str to array, shape (Z, Y, X), optional
         Labels or masks of other structures.
 
     Returns
@@ -71,6 +71,8 @@ def read_surroundings(
         for a, b, n in zip(region.start, region.stop, labels.shape, strict=True)
     )
     box = z, y, x
-    first = np.array([z.start, y.start, x.start]) - region.start
-    others = {name: np.asarray(layer[box]) > 0 for name, layer in layers.items()}
+    first = np.subtract([z.start, y.start, x.start], region.start, dtype=np.int64)
+    others = {
+        name: np.asarray(layer[box]) > 0 for name, layer in (layers or {}).items()
+    }
     return Surroundings(label, np.asarray(labels[box]), others, first)

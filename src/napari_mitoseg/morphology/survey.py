@@ -12,6 +12,12 @@ from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.labelling import iter_slabs, measure_extents
 from napari_mitoseg.volume import Array, LazyArray, Region, Shape, Spacing
 
+FEWEST_GREYS = 8
+"""Values from which on an image is told from labels."""
+
+WIDE, SPARSE = 0.5, 0.3
+"""Share of the volume that the boxes of grey values span, and that they fill of it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Context:
@@ -129,7 +135,7 @@ def survey_labels(
     ShapeError
         Unless the labels have two or three axes and everything else has their shape.
     InvalidParameterError
-        If the labels are no whole numbers from 0.
+        If the labels are no whole numbers from 0, or if they are an image.
     """
     context = context or Context()
     check_labels(labels)
@@ -142,7 +148,9 @@ def survey_labels(
     for done, slab in enumerate(slabs):
         parts.append(_survey_slab(np.asarray(volume[slab]), slab))
         yield Progress(done + 1, len(slabs), "Finding the objects")
-    return _merged(parts, volume, spacing, is_image, context)
+    survey = _merged(parts, volume, spacing, is_image, context)
+    _check_compact(survey)
+    return survey
 
 
 def check_labels(labels: LazyArray) -> None:
@@ -172,6 +180,21 @@ def check_labels(labels: LazyArray) -> None:
             f"The labels hold {labels.dtype} numbers. Give whole numbers: 0 for "
             "background, one number for each object; a probability map or an image "
             "has no objects until it is segmented."
+        )
+        raise InvalidParameterError(msg)
+
+
+def _check_compact(survey: Survey) -> None:
+    """Refuse an image: its values are scattered all over it."""
+    if len(survey) < FEWEST_GREYS:
+        return
+    size = (survey.stop - survey.start).prod(axis=1)
+    share = float(np.median(size)) / float(np.prod(survey.shape))
+    filled = float(np.median(survey.n_voxels / size))
+    if share > WIDE and filled < SPARSE:
+        msg = (
+            f"The labels hold {len(survey)} values, most of which are scattered over "
+            "the whole volume: this is an image, not labels. Choose the labels."
         )
         raise InvalidParameterError(msg)
 

@@ -1,13 +1,13 @@
 """One row of measurements for every mitochondrion."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.jobs import Job
+from napari_mitoseg.morphology.bunches import each_in_threads
 from napari_mitoseg.morphology.family import Family, families
 from napari_mitoseg.morphology.flat import FlatObject
 from napari_mitoseg.morphology.objects import crop_object
@@ -16,12 +16,6 @@ from napari_mitoseg.morphology.solid import SolidObject
 from napari_mitoseg.morphology.surroundings import read_surroundings
 from napari_mitoseg.morphology.survey import Context, Survey, survey_labels
 from napari_mitoseg.volume import Array, LazyArray, Spacing
-
-N_THREADS = 2
-"""Objects measured at a time; more threads wait for the interpreter."""
-
-BUNCH = 4
-"""Objects between two reports of progress."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,37 +108,19 @@ def measure_labels(
 def _measure_objects(
     survey: Survey, chosen: Sequence[type[Family]]
 ) -> Job[dict[str, Array]]:
-    """Measure what is measured object by object, a bunch in each thread."""
+    """Measure what is measured object by object."""
     wanted = [f for f in chosen if f.by_object and f.columns_of(survey)]
     names = [c.name for family in wanted for c in family.columns_of(survey)]
     figures = {name: np.full(len(survey), np.nan) for name in names}
     if not wanted:
         return {}
 
-    def measure(rows: range) -> range:
-        for row in rows:
-            for name, value in _measure_one(survey, row, wanted).items():
-                figures[name][row] = value
-        return rows
+    def measure(row: int) -> None:
+        for name, value in _measure_one(survey, row, wanted).items():
+            figures[name][row] = value
 
-    bunches = [
-        range(first, min(first + BUNCH, len(survey)))
-        for first in range(0, len(survey), BUNCH)
-    ]
-    for rows in _in_threads(measure, bunches):
-        yield Progress(rows.stop, len(survey), "Measuring the objects")
+    yield from each_in_threads(measure, range(len(survey)), "Measuring the objects")
     return {name: _as_counts(name, values) for name, values in figures.items()}
-
-
-def _in_threads(
-    work: Callable[[range], range], items: Sequence[range]
-) -> Iterator[range]:
-    """Do work on all items in threads; stop the rest when nobody asks any more."""
-    with ThreadPoolExecutor(N_THREADS) as pool:
-        try:
-            yield from pool.map(work, items)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _as_counts(name: str, values: NDArray[np.float64]) -> Array:

@@ -22,8 +22,6 @@ N_SAMPLES = 33
 FARTHEST = 3.0
 """Radii from the last inscribed ball within which the tip is looked for."""
 
-Mask = NDArray[np.bool_]
-
 
 @dataclass(frozen=True, eq=False)
 class Body:
@@ -35,15 +33,15 @@ class Body:
         The smoothed object, isotropic.
     level : float
         Where the field is cut.
-    solid : ndarray of bool, shape of the field
-        What lies inside.
+    parts : ndarray of uint32, shape of the field
+        Connected parts of what lies inside, from 1.
     surface : KDTree
         The vertices of the surface, in nm.
     """
 
     field: SmoothField
     level: float
-    solid: Mask
+    parts: NDArray[np.uint32]
     surface: KDTree
 
     def radii(self, points: Points) -> Points:
@@ -174,16 +172,15 @@ def _reach(start: Points, direction: Points, most: float, body: Body) -> Points:
 
 
 def _axis(graph: Graph, body: Body) -> Graph:
-    """Replace what has no direction by the longest axis through its centre."""
+    """Replace what has no direction by the major axis of its ellipsoid."""
     points = _part_of(graph, body)
     centre = points.mean(axis=0)
-    spread = np.cov(points, rowvar=False) if len(points) > 3 else np.eye(3)
-    axis = np.linalg.eigh(spread)[1][:, -1]
-    # A ball around the part, without what lies beyond it.
-    reach = float(np.sqrt(np.square(points - centre).sum(axis=1).max())) + body.step
-    tips = [_reach(centre, sign * axis, reach, body) for sign in (-1, 1)]
+    points -= centre
+    variances, directions = np.linalg.eigh(points.T @ points / len(points))
+    half = max(float(np.sqrt(5 * max(0.0, variances[-1]))), body.step / 2)
+    ends = centre + half * np.outer([-1, 1], directions[:, -1])
     first = min(graph.nodes)
-    line = np.array([tips[0], centre, tips[1]])
+    line = np.array([ends[0], centre, ends[1]])
     nodes = {first: line[0], first + 1: line[2]}
     return Graph(nodes, [Branch(first, first + 1, line)])
 
@@ -192,10 +189,7 @@ def _part_of(graph: Graph, body: Body) -> Points:
     """Return the positions of the connected part that holds a node."""
     place = next(iter(graph.nodes.values()))
     voxel = np.rint((place - body.field.origin) / body.step).astype(int)
-    if not body.solid[tuple(voxel)]:
-        return place[None]
-    parts, _ = ndimage.label(body.solid, np.ones((3, 3, 3)))
-    part = np.argwhere(parts == parts[tuple(voxel)])
+    part = np.argwhere(body.parts == body.parts[tuple(voxel)])
     positions: Points = part * body.step + body.field.origin
     return positions
 

@@ -39,6 +39,8 @@ class Register(Step):
     before it, so that errors add up over half the stack at most. Rigid deformations
     keep sizes; with affine ones sizes may drift. Structures that run obliquely through
     the stack are straightened to some degree: it is for stacks whose sections do jump.
+    The paper modifies the deformation, in a way it does not give, so that it can break
+    at wrinkles; here it is smooth everywhere.
 
     The whole stack is looked at before the first slice can be read. The labels of a
     result are brought back onto the original sections; how far each section was moved

@@ -36,7 +36,7 @@ def as_data_uri(figure: Figure) -> str:
         ``data:image/png;base64,…``.
     """
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

@@ -25,7 +25,8 @@ table { border-collapse: collapse; font-size: .88em; width: 100%; }
 th { text-align: right; color: #5b6472; font-weight: 600; }
 td { text-align: right; font-variant-numeric: tabular-nums; }
 th, td { padding: .15em .5em; border-bottom: 1px solid #e4e8ef; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, .pairs td { text-align: left; }
+.pairs { width: auto; }
 pre { background: #f4f6fa; border-radius: 8px; padding: .8em; overflow-x: auto;
       font-size: .82em; }
 .warning { background: #fff6e3; border-radius: 8px; padding: .5em 1em; }
@@ -43,18 +44,11 @@ WORDS = {
     "density_per_um2": ("Density", "per µm²"),
     "reference_volume_um3": ("Volume looked at", "µm³"),
     "reference_area_um2": ("Area looked at", "µm²"),
-    "volume_05_percent_um3": ("Volume, 5th percentile", "µm³"),
-    "volume_25_percent_um3": ("Volume, 25th percentile", "µm³"),
     "volume_50_percent_um3": ("Median volume", "µm³"),
-    "volume_75_percent_um3": ("Volume, 75th percentile", "µm³"),
-    "volume_95_percent_um3": ("Volume, 95th percentile", "µm³"),
-    "area_05_percent_um2": ("Area, 5th percentile", "µm²"),
-    "area_25_percent_um2": ("Area, 25th percentile", "µm²"),
     "area_50_percent_um2": ("Median area", "µm²"),
-    "area_75_percent_um2": ("Area, 75th percentile", "µm²"),
-    "area_95_percent_um2": ("Area, 95th percentile", "µm²"),
 }
 SHARES = {"volume_fraction", "area_fraction"}
+QUANTILE = "_percent_"
 
 
 def number(value: float) -> str:
@@ -146,12 +140,15 @@ def picture(uri: str, words: str, caption: str) -> str:
 
 
 def figures(summary: Mapping[str, float]) -> str:
-    """Return the numbers of a summary as a row of boxes."""
+    """Return the numbers of a summary as a row of boxes; of quantiles the median."""
     boxes = []
     for name, value in summary.items():
+        if QUANTILE in name and name not in WORDS:
+            continue
         title, unit = WORDS.get(name, (name.replace("_", " "), ""))
         text = f"{100 * value:.3g} %" if name in SHARES else f"{number(value)} {unit}"
-        boxes.append(f"<div><dt>{escape(title)}</dt><dd>{escape(text)}</dd></div>")
+        words = escape(title), escape(text.strip())
+        boxes.append("<div><dt>{}</dt><dd>{}</dd></div>".format(*words))
     return f'<dl class="figures">{"".join(boxes)}</dl>'
 
 
@@ -184,7 +181,7 @@ def pairs(rows: Mapping[str, str]) -> str:
         f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
         for name, value in rows.items()
     )
-    return f"<table>{''.join(cells)}</table>"
+    return f'<table class="pairs">{"".join(cells)}</table>'
 
 
 def code(text: str) -> str:

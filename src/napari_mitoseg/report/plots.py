@@ -49,6 +49,8 @@ def shown_columns(table: MeasurementTable) -> list[str]:
         Six at most, each with two values at least.
     """
     columns = {name: table.columns[name] for name in SHOWN if name in table.columns}
+    if {"volume_um3", "area_um2"} & set(columns):
+        columns.pop("n_voxels", None)  # says the same
     varied = [n for n, values in columns.items() if np.unique(_finite(values)).size > 1]
     return varied[:MOST]
 

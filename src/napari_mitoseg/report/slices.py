@@ -105,6 +105,16 @@ def painted(content: ReportContent, z: int) -> Array:
 def nice_length(largest: float) -> float:
     """Return the largest of 1, 2, 5, 10 ... that is not more than a length.
 
+    Parameters
+    ----------
+    largest : float
+        Above zero.
+
+    Returns
+    -------
+    float
+        1, 2 or 5 times a power of ten.
+
     Examples
     --------
     >>> nice_length(0.37), nice_length(12.0)
@@ -136,7 +146,9 @@ def _draw_scale(axes: Axes, width_um: float) -> None:
     left, y = 0.04 * width_um, bottom - 0.04 * width_um
     axes.plot([left, left + length], [y, y], color="white", linewidth=3)
     unit = f"{length:g} µm" if length >= 1 else f"{1e3 * length:g} nm"
-    axes.text(left, y - 0.03 * width_um, unit, color="white", fontsize=8)
+    behind = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 1.5}
+    above = y - 0.035 * width_um
+    axes.text(left, above, unit, color="white", fontsize=8, bbox=behind)
 
 
 def spacing_words(spacing: Spacing | None) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from numpy.typing import NDArray
 
@@ -23,6 +24,9 @@ LIGHT = (-0.45, -0.65, 0.6)
 """Direction to the light; from the left, in front, above."""
 
 AMBIENT = 0.42
+PANE = (0.96, 0.965, 0.975, 1)
+TICKS = 7
+"""Parts that the longest side is cut into."""
 
 Triangles = NDArray[np.float64]
 
@@ -93,7 +97,7 @@ def coarse_copy(labels: Volume, spacing: Spacing) -> tuple[Array, Spacing]:
     """
     volume = np.prod(np.multiply(labels.shape, spacing))
     side = np.cbrt(volume / COARSE)
-    z, y, x = (max(1, int(np.ceil(side / one))) for one in spacing)
+    z, y, x = (max(1, round(side / one)) for one in spacing)
     planes = [labels.read_slice(k)[::y, ::x] for k in range(0, labels.shape[0], z)]
     return np.stack(planes), (spacing[0] * z, spacing[1] * y, spacing[2] * x)
 
@@ -151,8 +155,11 @@ def _drawn(
     axes.set(xlim=(0, width), ylim=(0, depth), zlim=(-height, 0))
     axes.set_box_aspect((width, depth, height), zoom=1.05)
     axes.zaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
-    for axis, name in zip((axes.xaxis, axes.yaxis, axes.zaxis), "xzy", strict=True):
+    for axis, name, length in zip(
+        (axes.xaxis, axes.yaxis, axes.zaxis), "xzy", (width, depth, height), strict=True
+    ):
         axis.set_label_text(f"{name} (µm)", fontsize=8, color=GREY)
+        axis.set_major_locator(MaxNLocator(max(1, round(TICKS * length / size.max()))))
         axis.set_tick_params(labelsize=7, colors=GREY)
-        axis.set_pane_color((0.96, 0.965, 0.975, 1))
+        axis.set_pane_color(PANE)
     return figure

@@ -98,7 +98,13 @@ def train_cascade(
     Notes
     -----
     The second stage is trained on the cues that the detector gives on the same stacks,
-    made worse by `CueNoise`.
+    made worse by `CueNoise`.  The paper [1]_ seems to draw these boxes from the labels;
+    then nothing would prepare the second stage for what a detector misses.
+
+    References
+    ----------
+    .. [1] Guo et al. (2023), Two-stage cascaded CNN model for 3D mitochondria EM
+       segmentation, section 3.3, doi:10.3390/electronics12040928.
     """
     torch.manual_seed(settings.segmentation.seed)
     network = Cascade(CascadeConfig.parse(card.config))

@@ -13,6 +13,7 @@ from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.training.appearance import precipitate, restyle
+from napari_mitoseg.training.augmentations import AugmentationChain
 from napari_mitoseg.training.geometry import deform
 from napari_mitoseg.training.patches import (
     TrainingStack,
@@ -24,8 +25,11 @@ from napari_mitoseg.training.patches import (
 )
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.targets import make_targets
+from napari_mitoseg.volume import Shape
 
 Index = tuple[slice, slice, slice]
+Parts = tuple[Tensor, Tensor, Tensor]
+"""Image, labels and cues of patches."""
 
 
 class CueNoise(Params):
@@ -56,7 +60,8 @@ class CueBatches:
     Notes
     -----
     The paper [1]_ turns patches by 90 and 270 degrees and transposes them.  Under all
-    symmetries of the square boxes stay boxes, so set no other deformation.  Cues on
+    symmetries of the square boxes stay boxes, so set no other geometry.  Augmentations
+    by name are made to image, labels and cues alike.  Cues on
     the very slices that the detector has learned are better than elsewhere; noise
     keeps the second stage from trusting them blindly.
 
@@ -99,16 +104,14 @@ class CueBatches:
             Truth, and where it is known.
         """
         places, chance = step_chance(settings.seed, step, device)
-        depth, size, _ = settings.patch
-        geometry = settings.geometry.in_plane
-        cut = self._cut(stacks, settings, geometry.window(size), places)
-        image, planes = deform(*cut, size, geometry, chance)
-        together = planes.view(len(planes), -1, depth, size, size)
-        labels, cues = together[:, 0], together[:, 1:] / FULL
+        named, size = settings.augmentations, settings.patch[1]
+        margin = settings.geometry.in_plane if named is None else named
+        cut = self._cut(stacks, settings, margin.window(size), places)
+        if named is None:
+            image, labels, cues = _turned(*cut, settings, chance)
+        else:
+            image, labels, cues = _varied(*cut, named, settings.patch, chance)
         seen = spoil_cues(cues, labels, self.noise, places)
-        masses = settings.appearance.precipitate
-        image, labels = precipitate(image, labels, masses, chance)
-        image = restyle(image, labels, settings.appearance, chance)
         target, known = make_targets(labels, network.outputs)
         return torch.cat([image[:, None], seen], dim=1), target, known
 
@@ -135,6 +138,40 @@ class CueBatches:
             data = [take(stack.labels, *where), *(take(cue, *where) for cue in cues)]
             planes.append(torch.cat([part.float() for part in data]))
         return torch.stack(images), torch.stack(planes)
+
+
+def _turned(
+    image: Tensor, planes: Tensor, settings: FitSettings, chance: torch.Generator
+) -> Parts:
+    """Deform image, labels and cues by the geometry, then change grey values."""
+    depth, size, _ = settings.patch
+    image, planes = deform(image, planes, size, settings.geometry.in_plane, chance)
+    together = planes.view(len(planes), -1, depth, size, size)
+    masses = settings.appearance.precipitate
+    seen, labels = precipitate(image, together[:, 0], masses, chance)
+    seen = restyle(seen, labels, settings.appearance, chance)
+    return seen, labels, together[:, 1:] / FULL
+
+
+def _varied(
+    image: Tensor,
+    planes: Tensor,
+    chain: AugmentationChain,
+    patch: Shape,
+    chance: torch.Generator,
+) -> Parts:
+    """Make augmentations to image and labels, and by the same chance to each cue."""
+    depth, size, _ = patch
+    together = planes.view(len(planes), -1, depth, *planes.shape[2:])
+    labels, *cues = together.unbind(dim=1)
+    begun = chance.get_state()
+    seen, moved = chain(image, labels, size, chance)
+    beside = []
+    for cue in cues:
+        chance.set_state(begun)
+        # What comes from outside of the window is unlabelled: no cue.
+        beside.append(chain(image, cue, size, chance)[1].clamp(min=0) / FULL)
+    return seen, moved, torch.stack(beside, dim=1)
 
 
 def spoil_cues(

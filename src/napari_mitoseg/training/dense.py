@@ -19,6 +19,8 @@ from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import cutoff
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.cascade import Cascade
+from napari_mitoseg.models.detector import Detector
 from napari_mitoseg.models.spatial_continuity import Stage
 from napari_mitoseg.models.zoo import (
     ModelCard,
@@ -27,6 +29,7 @@ from napari_mitoseg.models.zoo import (
     load_model,
     save_model,
 )
+from napari_mitoseg.preprocessing import Pipeline
 from napari_mitoseg.training.checkpoint import CHECKPOINT_FILE
 from napari_mitoseg.training.dense_data import (
     LabelledVolume,
@@ -40,6 +43,7 @@ from napari_mitoseg.training.dense_plan import (
 )
 from napari_mitoseg.training.dense_report import DenseResult
 from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
+from napari_mitoseg.training.detector import measure_box_precision
 from napari_mitoseg.training.fit import FitProgress, FitResult, never
 from napari_mitoseg.training.precision import faster_precision
 from napari_mitoseg.training.progress import TOTAL, TrainingProgress
@@ -63,6 +67,10 @@ would take longer those in the middle are scored."""
 HOW = (
     "slices kept back from training, which chose the best weights by some of them; "
     "semantic map > 0.5, no augmentation"
+)
+HOW_BOXES = (
+    "boxes of the detector against those around the labelled pieces of a slice; some "
+    "slices kept back from training, of a 3D network parts of them"
 )
 
 
@@ -129,8 +137,42 @@ def train_dense(
     chosen = _named(settings, start)
     chosen_augmentations(chosen)
     check_volumes(volumes, chosen)
-    run = _DenseRun(volumes, chosen, start, folder)
+    run = _DenseRun(preprocessed(volumes, chosen), chosen, start, folder)
     return (yield from run.job(resume=resume, stop=stop))
+
+
+def preprocessed(
+    volumes: Sequence[LabelledVolume], settings: DenseSettings
+) -> list[LabelledVolume]:
+    """Put the preprocessing that was chosen in front of images.
+
+    Parameters
+    ----------
+    volumes : sequence of LabelledVolume
+        Images and their labels.
+    settings : DenseSettings
+        Which steps.
+
+    Returns
+    -------
+    list of LabelledVolume
+        Images changed when they are read; labels as they were.
+
+    Raises
+    ------
+    UnknownNameError, InvalidParameterError
+        If there is no such step, a setting of it is wrong, or it moves sections.
+    """
+    pipeline = Pipeline.parse(list(settings.preprocessing))
+    for step in pipeline.steps:
+        if not getattr(step, "is_local", True):
+            msg = (
+                f"The preprocessing step {step.name!r} moves sections, and labels "
+                "would not follow. Leave it out, or give a stack that has been through "
+                "it."
+            )
+            raise InvalidParameterError(msg)
+    return [replace(pair, image=pipeline(pair.image)) for pair in volumes]
 
 
 class _DenseRun:
@@ -224,7 +266,21 @@ class _DenseRun:
             slices = f"{region.start[0]}–{region.stop[0] - 1}"
             data = f"{pair.image.name}, slices {slices}"
             scores.append(Score(data=data, value=value, seen="same stack", how=HOW))
-        return tuple(scores)
+        return (*scores, *self._box_scores(model.network))
+
+    def _box_scores(self, network: Network) -> tuple[Score, ...]:
+        """Measure how well boxes are found in what was watched, if boxes are."""
+        detector = network.detector if isinstance(network, Cascade) else network
+        watched = self._data.watched
+        if not isinstance(detector, Detector) or not watched:
+            return ()
+        value = round(measure_box_precision(detector, watched), 3)
+        names = ", ".join(dict.fromkeys(stack.name for stack in watched))
+        data = f"{names}, slices kept back"
+        score = Score(
+            data=data, measure="AP-50", value=value, seen="same stack", how=HOW_BOXES
+        )
+        return (score,)
 
     def _reported(self, job: Job[Any], part: str) -> Job[Any]:
         """Run a job as a part of the whole."""

@@ -10,7 +10,9 @@ import torch
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.training.augmentations import (
     CHALLENGE,
+    Appearance,
     AugmentationChain,
+    Deformation,
     Elastic,
     Flip,
     Grayscale,
@@ -36,13 +38,12 @@ LIGHT = AugmentationChain(
 )
 """For the stack that is labelled: what its other slices may look like."""
 
-AUGMENTATIONS: dict[AugmentationName, AugmentationChain | None] = {
+AUGMENTATIONS: dict[AugmentationName, AugmentationChain] = {
     "light": LIGHT,
-    "strong": None,
+    "strong": AugmentationChain(steps=(Deformation(), Appearance())),
     "challenge": CHALLENGE,
     "none": AugmentationChain(),
 }
-"""None stands for geometry and appearance as `FitSettings` has them."""
 
 PLANAR_SIDE, PLANAR_BATCH = 192, 8
 VOLUME_PATCH: dict[str, Shape] = {"cuda": (32, 256, 256), "cpu": (8, 96, 96)}
@@ -107,7 +108,7 @@ def plan_fit(
     return fitted.model_copy(update={"validate_every": every})
 
 
-def chosen_augmentations(settings: DenseSettings) -> AugmentationChain | None:
+def chosen_augmentations(settings: DenseSettings) -> AugmentationChain:
     """Return the augmentations that were chosen.
 
     Parameters
@@ -117,8 +118,8 @@ def chosen_augmentations(settings: DenseSettings) -> AugmentationChain | None:
 
     Returns
     -------
-    AugmentationChain or None
-        None for those that `FitSettings` makes by default.
+    AugmentationChain
+        What is made, in order.
 
     Raises
     ------

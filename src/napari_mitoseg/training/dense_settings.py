@@ -70,6 +70,12 @@ class DenseSettings(Params):
         "of such a set.",
         advanced=True,
     )
+    preprocessing: tuple[dict[str, Any], ...] = param(
+        (),
+        description="Steps made to the images first, as in the recipe that the model "
+        "is for; none that moves sections, since labels stay in their place.",
+        advanced=True,
+    )
     labels: LabelKind = param(
         "auto",
         description="What labels hold; auto: semantic where one number occurs beside "

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from napari_mitoseg.annotation.encoding import Annotation
 from napari_mitoseg.models.architectures import architectures
@@ -160,7 +160,7 @@ def describe_dense(
         config=stage.config,
         spacing=spacing,
         description=f"Trained on {names}: augmentation {_augmentation(settings)}, "
-        f"seed {settings.seed}.",
+        f"seed {settings.seed}{_prepared(settings)}.",
         data=(*_learned_from(data), *(parent.data if parent else ())),
         licence=parent.licence if parent else "That of the labels and the images.",
         citation=parent.citation if parent else own,
@@ -201,6 +201,7 @@ def dense_command(settings: DenseSettings, n_volumes: int = 1) -> str:
         "validation": f"{settings.validation:g}",
         "validation-slices": slices,
         "augmentation": _augmentation(settings),
+        "preprocessing": _as_json(settings.preprocessing),
         "labels": settings.labels,
         "seed": settings.seed,
     }
@@ -221,8 +222,18 @@ def dense_command(settings: DenseSettings, n_volumes: int = 1) -> str:
 
 def _augmentation(settings: DenseSettings) -> str:
     """Return what makes the same augmentations on the command line."""
-    given = settings.augmentations
-    return json.dumps(given) if given else settings.augmentation
+    return _as_json(settings.augmentations) or settings.augmentation
+
+
+def _prepared(settings: DenseSettings) -> str:
+    """Say what was done to the images, which is to be done to others too."""
+    done = _as_json(settings.preprocessing)
+    return f", preprocessing {done}" if done else ""
+
+
+def _as_json(steps: tuple[dict[str, Any], ...]) -> str:
+    """Write steps as the command line takes them; nothing where there are none."""
+    return json.dumps(steps) if steps else ""
 
 
 def _learned_from(data: DenseData) -> tuple[str, ...]:

@@ -124,6 +124,11 @@ def fusion_fcn_preset() -> FitSettings:
         Patches of 512×512 from everywhere, flipped and turned, four a step; 20 000
         steps, where the text has 20 000 training samples and no number of steps.
 
+    Notes
+    -----
+    Left open by the text, and chosen here: optimizer, rate, loss and batch.  The paper
+    starts from weights trained on ImageNet; these start at random.
+
     References
     ----------
     .. [1] Fusion fully convolution network for mitochondria segmentation in ATUM-SEM
@@ -147,7 +152,8 @@ def patch_cnn_preset() -> FitSettings:
     -------
     FitSettings
         Blocks of 32×32, half of them of mitochondria, 256 a step; nothing is varied
-        but what `draw_blocks` turns.  The text gives no number of steps.
+        but what `draw_blocks` turns.  The text gives no number of steps, nor
+        optimizer, rate, loss and batch.
 
     References
     ----------

@@ -76,9 +76,10 @@ def paper_plan(settings: SparseSettings, shape: Shape, n_labelled: int) -> Spars
 
     Notes
     -----
-    The paper does not say how large its patches are. Here they are 256×256, or as much
-    as a smaller slice holds, and an epoch is as many as cover the labelled slices (for
-    N_sp: all slices) once.
+    The paper trains on whole slices, of which 16 at once need more memory than most
+    devices have. Here patches are 256×256, or as much as a smaller slice holds, and an
+    epoch is as many as cover the labelled slices (for N_sp: all slices) once. The paper
+    leaves the angles of rotations open; here they are quarter turns.
     """
     side = _largest_patch(shape, PAPER_PATCH, 16)
     per_slice = math.ceil(shape[1] / side) * math.ceil(shape[2] / side)

@@ -14,6 +14,7 @@ from napari_mitoseg.registry import Registry
 from napari_mitoseg.training.blocks import draw_blocks, for_blocks
 from napari_mitoseg.training.cascade import fit_cascade
 from napari_mitoseg.training.cascade_settings import with_cross_entropy
+from napari_mitoseg.training.continuity import fit_continuity
 from napari_mitoseg.training.detector import for_detector
 from napari_mitoseg.training.fit import Draw, FitResult, draw_batch, fit
 from napari_mitoseg.training.patches import TrainingStack
@@ -59,7 +60,7 @@ class Trainer:
         one: patch, batch, optimizer, loss.  What ends the training, seed and
         augmentation had better be left.
     fit : FitJob
-        Runs the training; a network in two stages trains its detector first.
+        Runs the training; a network in two stages trains them one after the other.
     """
 
     draw: Draw = draw_batch
@@ -75,6 +76,7 @@ trainers.register("detector")(Trainer(adapt=for_detector))
 trainers.register("resunet2d")(Trainer(adapt=with_cross_entropy))
 trainers.register("resunet3d")(Trainer(adapt=with_cross_entropy))
 trainers.register("cascade")(Trainer(fit=fit_cascade))
+trainers.register("spatial-continuity")(Trainer(fit=fit_continuity))
 
 GENERAL = Trainer()
 

@@ -31,7 +31,8 @@ def predict_stack(network: Network, stack: TrainingStack) -> Tensor:
     with torch.inference_mode():
         if network.dimensions == 3:
             logits = _logits(network, stack.image[None, None])[0]
-            probability = logits[0, stack.slices.to(logits.device)]
+            slices = stack.slices.to(logits.device)
+            probability = logits[_semantic(network), slices]
         else:
             planes = (_slice_logits(network, stack, int(z)) for z in stack.slices)
             probability = torch.stack(list(planes))
@@ -84,7 +85,8 @@ def predict_plane(network: Network, planes: Tensor) -> Tensor:
     training = network.training
     network.eval()
     with torch.inference_mode():
-        probability = _logits(network, planes[None])[0, 0].float().sigmoid()
+        logits = _logits(network, planes[None])[0, _semantic(network)]
+        probability = logits.float().sigmoid()
     network.train(training)
     return probability
 
@@ -93,7 +95,13 @@ def _slice_logits(network: Network, stack: TrainingStack, z: int) -> Tensor:
     """Return the semantic logits of one slice from it and its neighbours."""
     depth = len(stack.image)
     seen = context_slices(z, network.context, stack.z_step, depth)
-    return _logits(network, stack.image[seen][None])[0, 0]
+    return _logits(network, stack.image[seen][None])[0, _semantic(network)]
+
+
+def _semantic(network: Network) -> int:
+    """Return which output map is the mask; the first of a network without one."""
+    outputs = network.outputs
+    return outputs.index("semantic") if "semantic" in outputs else 0
 
 
 def _logits(network: Network, image: Tensor) -> Tensor:

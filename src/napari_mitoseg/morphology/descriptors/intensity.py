@@ -63,7 +63,8 @@ class IntensityFamily(Family):
     @classmethod
     def measure(cls, survey: Survey) -> Job[Mapping[str, Array]]:
         """Measure all objects in passes over the volume."""
-        context, columns = survey.context, {}
+        context = survey.context
+        columns: dict[str, Array] = {}
         if context.intensity is not None:
             mean, deviation = yield from _moments(survey, context.intensity)
             columns |= {MEAN.name: mean, DEVIATION.name: deviation}

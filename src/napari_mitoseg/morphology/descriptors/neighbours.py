@@ -129,7 +129,7 @@ def _outside(
     mesh: Mesh, spacing: Spacing
 ) -> tuple[NDArray[np.float64], list[NDArray[np.int64]]]:
     """Return the area of each triangle, and voxels a little outside it."""
-    normals = mesh.normals()
+    normals = mesh.normals
     lengths = np.sqrt(np.square(normals).sum(axis=1))
     normals = normals / np.maximum(lengths, 1e-9)[:, None]
     centres = mesh.vertices[mesh.faces].mean(axis=1)
