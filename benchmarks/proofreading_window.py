@@ -6,7 +6,8 @@ handing what has changed to the canvas, of marking the selection, and of drawing
 canvas; and, to compare with, of napari's own redraw of the whole slice.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/proofreading_window.py
-    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/proofreading_window.py --zarr
+
+With ``--zarr`` the labels are on disk.
 
 What is aimed at is 50 ms for the edit and what is changed in the canvas.
 """

@@ -440,6 +440,23 @@ def test_a_large_object_is_worked_on_in_a_thread(
     assert layer.data[2, 8, 5] != layer.data[2, 8, 22]
 
 
+def test_another_object_is_clicked_while_the_first_is_worked_on(
+    begun: ProofreadWidget,
+    layer: Labels,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edit_control, "AT_ONCE", 10)
+    click(layer, (2, 25, 5))
+    press(layer, "U")
+    assert begun.is_busy
+    click(layer, (2, 25, 18))
+    qtbot.waitUntil(lambda: bool(begun.control.previews) and not begun.is_busy)
+    press(layer, APPLY)
+    assert (layer.data == 3).sum() > (made_up() == 3).sum()
+    assert (layer.data == 2).sum() == (made_up() == 2).sum()
+
+
 def test_of_a_very_large_object_some_slices_are_marked(
     begun: ProofreadWidget,
     layer: Labels,
@@ -585,6 +602,32 @@ def test_another_layer_is_selected(
     qtbot.waitUntil(lambda: "Select the layer cells" in begun._hint.text())
     viewer.layers.selection.active = layer
     qtbot.waitUntil(lambda: begun._hint.text() == "")
+
+
+def test_a_second_widget_waits(
+    begun: ProofreadWidget, layer: Labels, viewer: ViewerModel, qtbot: Any
+) -> None:
+    other = ProofreadWidget(viewer)
+    qtbot.addWidget(other)
+    assert "corrected already" in other.problem
+    other.start()
+    assert not other.is_busy
+    begun.finish()
+    assert other.problem == ""
+    assert "undo" not in vars(layer)
+
+
+def test_a_spacing_that_is_given_elsewhere(
+    begun: ProofreadWidget, layer: Labels, qtbot: Any
+) -> None:
+    click(layer, (2, 25, 5))
+    preview_of(begun, qtbot)
+    layer.scale = (80.0, 4.0, 4.0)
+    press(layer, "U")
+    assert begun.session.editor.spacing == (80.0, 4.0, 4.0)
+    shown = preview_of(begun, qtbot)
+    assert shown is not None
+    assert shown.scale.tolist() == [80, 4, 4]
 
 
 def test_save(

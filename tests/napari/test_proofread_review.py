@@ -256,6 +256,19 @@ def test_decisions_are_kept_beside_the_labels(
     assert layer in viewer.layers
 
 
+def test_the_last_decision_is_kept_when_the_window_is_closed(
+    viewer: ViewerModel, layer: Labels, qtbot: Any, finish: Finish, tmp_path: Path
+) -> None:
+    widget = ProofreadWidget(viewer)
+    widget.start()
+    finish(widget)
+    widget.review._take(queue_of(3, 1), "Ranked")
+    press(layer, "C")
+    with qtbot.waitSignal(widget.destroyed):
+        widget.deleteLater()
+    assert saved(tmp_path / "cells.review.json") == {3: "correct", 1: "open"}
+
+
 def test_a_review_of_other_labels_is_left_alone(
     widget: ProofreadWidget, finish: Finish, tmp_path: Path, errors: list[str]
 ) -> None:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_mitoseg._napari.canvas_mouse import Voxel, mouse_callback
 from napari_mitoseg._napari.label_redraw import redraw
+from napari_mitoseg._napari.layers import spacing_of
 from napari_mitoseg._napari.lifetime import at_end, follow
 from napari_mitoseg._napari.panel import timer
 from napari_mitoseg._napari.shared_history import (
@@ -205,11 +206,20 @@ class EditSession(QObject):
             self.layer.events.paint(value=[])  # for others who follow the labels
 
     def settle(self) -> None:
-        """Take over what was painted, so that nothing is done on top of it unseen."""
+        """Take over what was painted, and the spacing as it is now.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a stroke is being painted.
+        """
         if is_painting(self.layer):
             msg = "A stroke is being painted. Finish it first."
             raise InvalidParameterError(msg)
         self._take_told()
+        spacing = spacing_of(self.layer)
+        if spacing != self.editor.spacing:
+            self.editor.spacing = spacing
 
     def _on_painted(self, event: Any) -> None:
         """Take over a stroke; napari tells of a fill before it has filled."""
