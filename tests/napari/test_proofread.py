@@ -260,6 +260,7 @@ def test_merge_delete_and_undo_by_key(begun: ProofreadWidget, layer: Labels) -> 
     press(layer, "D")
     assert labels_in(layer) == [1, 4]
     layer.undo()
+    assert begun.status.text() == "Undone: Delete."
     layer.undo()
     np.testing.assert_array_equal(layer.data, made_up())
     begun.operations.redo.click()
@@ -403,14 +404,20 @@ def test_a_new_object_by_outline_and_interpolation(
 
 
 def test_a_new_object_by_brush(begun: ProofreadWidget, layer: Labels) -> None:
+    click(layer, (2, 25, 5))
     press(layer, BRUSH)
+    assert begun.session.selection == ()
     assert layer.mode == "paint"
     assert layer.selected_label == 5
     layer.brush_size = 3
     click(layer, (2, 37, 40))
     assert 5 in labels_in(layer)
+    assert begun.session.selection == (5,)
+    assert layer.preserve_labels
     layer.undo()
     np.testing.assert_array_equal(layer.data, made_up())
+    begun.finish()
+    assert not layer.preserve_labels
 
 
 def test_several_objects_one_after_the_other(

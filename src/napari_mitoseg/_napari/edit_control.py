@@ -84,6 +84,8 @@ class EditControl(QObject):
         super().__init__(parent)
         self._viewer, self.session, self._box, self._work = viewer, session, box, work
         self.is_waiting = False
+        self._painted = 0
+        self._preserved: bool = session.layer.preserve_labels
         self.tool: EditTool | None = None
         self.previews: list[Change] = []
         self.preview = EditPreview(viewer, session.layer)
@@ -95,6 +97,7 @@ class EditControl(QObject):
         session.drawn.connect(self._on_drawn)
         session.selected.connect(self._on_selected)
         session.edited.connect(self._on_edited)
+        session.stepped.connect(self.said)
         follow(self, viewer.dims.events.current_step, self._on_step)
         self._bind()
         self._on_selected()
@@ -164,7 +167,8 @@ class EditControl(QObject):
         self.cancel()
         layer = self.session.layer
         self._viewer.layers.selection.active = layer
-        layer.selected_label = label
+        self.session.select([])
+        layer.selected_label = self._painted = label
         layer.preserve_labels = True
         layer.mode = "paint"
         self.said.emit(
@@ -178,6 +182,7 @@ class EditControl(QObject):
     def close(self) -> None:
         """Take away what only the session needed."""
         self.cancel()
+        self.session.layer.preserve_labels = self._preserved
         for waiting in (self._soon, self._again):
             waiting.stop()
         self.preview.remove()
@@ -252,6 +257,9 @@ class EditControl(QObject):
 
     def _on_edited(self, _change: Change) -> None:
         """Show where things are after an edit."""
+        if self._painted in self.session.editor.index:
+            self.session.select([self._painted])
+            self._painted = 0
         self._box.show_history(self.session.editor.n_undo, self.session.editor.n_redo)
         self._box.selected.setText(self._describe())
         if self.tool is not None:

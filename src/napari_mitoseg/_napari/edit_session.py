@@ -54,6 +54,8 @@ class EditSession(QObject):
         A `Click` on the layer while the user does not paint.
     drawing, drawn : Signal(object)
         A list of voxels under a line that is being dragged, or was.
+    stepped : Signal(str)
+        What was undone or redone, in words.
     failed : Signal(object)
         Something could not be undone or taken over.
     ended : Signal(str)
@@ -71,6 +73,7 @@ class EditSession(QObject):
     clicked = Signal(object)
     drawing = Signal(object)
     drawn = Signal(object)
+    stepped = Signal(str)
     failed = Signal(object)
     ended = Signal(str)
 
@@ -135,11 +138,11 @@ class EditSession(QObject):
 
     def undo(self) -> None:
         """Take the newest stroke or operation back."""
-        self._step(self.editor.undo)
+        self._step(self.editor.undo, "Undone")
 
     def redo(self) -> None:
         """Make again what was undone last."""
-        self._step(self.editor.redo)
+        self._step(self.editor.redo, "Redone")
 
     def select(self, labels: Iterable[int]) -> None:
         """Select objects; those that are not there are left out.
@@ -186,7 +189,7 @@ class EditSession(QObject):
     def _is_on(self) -> bool:
         return self.is_open and str(self.layer.mode) == CLICKING
 
-    def _step(self, step: Callable[[], Change | None]) -> None:
+    def _step(self, step: Callable[[], Change | None], word: str) -> None:
         if is_painting(self.layer):
             return
         try:
@@ -197,6 +200,7 @@ class EditSession(QObject):
             return
         if change is not None:
             self._show(change)
+            self.stepped.emit(f"{word}: {change.name}.")
 
     def _show(self, change: Change) -> None:
         if change.region is not None:
