@@ -36,6 +36,7 @@ from napari_mitoseg.proofreading import (
     Operation,
     SplitByDistance,
     index_labels,
+    rank,
 )
 from napari_mitoseg.volume import Shape
 
@@ -157,6 +158,16 @@ def time_edits(editor: LabelEditor, repeats: int) -> Timings:
     return timings
 
 
+def time_ranking(editor: LabelEditor) -> None:
+    """Rank all objects and print what that took."""
+    start = time.perf_counter(), time.process_time()
+    queue = drain(rank(editor.workspace))
+    print(
+        f"  {len(queue)} objects ranked in {time.perf_counter() - start[0]:.1f} s, "
+        f"{time.process_time() - start[1]:.1f} s of the processor"
+    )
+
+
 def run(labels: np.ndarray | zarr.Array, repeats: int) -> None:
     """Index labels, time the edits and print everything."""
     start = time.perf_counter()
@@ -169,6 +180,8 @@ def run(labels: np.ndarray | zarr.Array, repeats: int) -> None:
     )
     editor = LabelEditor(labels, SPACING, index)
     time_edits(editor, repeats).show()
+    if isinstance(labels, np.ndarray):
+        time_ranking(editor)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"  history {editor.history.n_bytes / 2**20:.2f} MiB, peak {peak:.2f} GiB")
 

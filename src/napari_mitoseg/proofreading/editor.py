@@ -187,6 +187,8 @@ class LabelEditor:
         ------
         InvalidParameterError
             If the operation cannot be done; nothing has changed then.
+        WriteError
+            If the disk refuses; nothing has changed then.
         """
         return self.commit(self.preview(operation))
 

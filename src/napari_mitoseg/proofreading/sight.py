@@ -124,25 +124,57 @@ class Sight:
         """Other labels in the region, each of shape (Z, Y, X)."""
         return tuple(self._read(other) for other in self.evidence.others)
 
-    def around(self, margin: float) -> tuple[Array, Shape]:
-        """Read the labels around an object.
-
-        Parameters
-        ----------
-        margin : float
-            Around the box, nm.
-
-        Returns
-        -------
-        labels : ndarray of int, shape (Z, Y, X)
-            Every so many voxels.
-        steps : tuple of int
-            Every how many voxels one was read, ZYX.
-        """
+    def around(self, margin: float) -> "Surroundings":
+        """Read the labels in and around the box of the object, with a margin in nm."""
         size = [ceil(margin / s) for s in self.workspace.spacing]
-        region = grown(self.entry.region, size, self.workspace.shape)
-        steps = steps_for(region)
-        return sampled(self.workspace.array.read, region, steps), steps
+        return surroundings(self.workspace, self.entry.region, size)
 
     def _read(self, array: LazyArray) -> Array:
         return sampled(reader(array), self.region, self.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """Labels in a box, every so many voxels.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (Z, Y, X)
+        The labels.
+    origin, spacing : ndarray of float64, shape (3,)
+        Position of the first voxel in the volume and distance between voxels, nm, ZYX.
+    """
+
+    labels: Array
+    origin: NDArray[np.float64]
+    spacing: NDArray[np.float64]
+
+    def places(self, label: int) -> NDArray[np.float64]:
+        """Return where the voxels of an object are in the volume, nm, shape (n, 3)."""
+        found: NDArray[np.float64] = np.argwhere(self.labels == label) * self.spacing
+        return found + self.origin
+
+
+def surroundings(
+    workspace: Workspace, region: Region, margin: Sequence[int]
+) -> Surroundings:
+    """Read the labels in and around a box.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Labels with a spacing.
+    region : Region
+        The box.
+    margin : sequence of int
+        Voxels around it, ZYX, as far as the volume reaches.
+
+    Returns
+    -------
+    Surroundings
+        The labels, of large boxes every second, third ... one.
+    """
+    box = grown(region, margin, workspace.shape)
+    steps, spacing = np.array(steps_for(box)), np.array(workspace.spacing)
+    labels = sampled(workspace.array.read, box, steps_for(box))
+    return Surroundings(labels, np.array(box.start) * spacing, steps * spacing)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from napari_mitoseg.errors import WriteError
 from napari_mitoseg.proofreading.change import Patch
 from napari_mitoseg.proofreading.label_array import LabelArray
 from napari_mitoseg.volume import Region
@@ -32,7 +33,7 @@ def write_patches(
     ------
     InvalidParameterError
         If the labels are not as the edit has left or found them.
-    OSError
+    WriteError
         If the disk refuses.
 
     Notes
@@ -53,9 +54,15 @@ def write_patches(
         else:
             for patch in order:
                 write((patch.region, [patch]))
-    except BaseException:
+    except BaseException as error:
         for region, parts in written:
             _write_group(array, (region, parts[::-1]), undo=not undo)
+        if isinstance(error, OSError):
+            msg = (
+                f"The labels cannot be written: {error.strerror or error}. Nothing was "
+                "changed; free some space on the disk, or check that it is there."
+            )
+            raise WriteError(msg) from error
         raise
 
 

@@ -1,6 +1,7 @@
 """Objects that may be halves of one."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import ClassVar
 
 import numpy as np
@@ -8,13 +9,15 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.params import param
 from napari_mitoseg.proofreading.distances import distance_inside
-from napari_mitoseg.proofreading.sight import Sight
+from napari_mitoseg.proofreading.regions import as_region
+from napari_mitoseg.proofreading.sight import Sight, Surroundings, surroundings
 from napari_mitoseg.proofreading.suspicions.suspicion import (
     Finding,
     Suspicion,
     ramp,
     suspicions,
 )
+from napari_mitoseg.volume import Array
 
 Points = NDArray[np.float64]
 
@@ -62,30 +65,44 @@ class Gap(Suspicion):
 
     def _facing(self, sight: Sight) -> "_Facing | None":
         """Find the nearest object and see how the two lie to each other."""
-        radius = sight.radius
-        labels, steps = sight.around(self.gap_nm + REACH * radius)
-        z, y, x = (n * s for n, s in zip(steps, sight.workspace.spacing, strict=True))
-        mask = labels == sight.label
-        far = distance_inside(~mask, (z, y, x))
-        far[mask | (labels == 0)] = np.inf
-        if not mask.any() or far.min() > self.gap_nm:
+        near = sight.around(self.gap_nm)
+        met = _nearest(near, sight.label)
+        if met is None or met[1] > self.gap_nm:
             return None
-        there = np.array(np.unravel_index(far.argmin(), far.shape))
-        other = labels[tuple(there)]
-        size = np.array((z, y, x))
-        end = there * size
-        own, its = (np.argwhere(labels == n) * size for n in (sight.label, other))
+        place, distance = met
+        other = int(near.labels[tuple(place)])
+        end = place * near.spacing + near.origin
+        reach = REACH * sight.radius
+        own, its = near.places(sight.label), _beyond(sight, end, reach).places(other)
         here = own[np.linalg.norm(own - end, axis=1).argmin()]
-        ways = (
-            _direction(own, here, REACH * radius),
-            _direction(its, end, REACH * radius),
-        )
+        ways = _direction(own, here, reach), _direction(its, end, reach)
         return _Facing(
-            other=int(other),
-            distance=float(far.min()),
+            other=other,
+            distance=distance,
             aligned=-float(ways[0] @ ways[1]),
-            length=float(np.linalg.norm(own - here, axis=1).max()) / (2 * radius),
+            length=float(np.linalg.norm(own - here, axis=1).max()) / (2 * sight.radius),
         )
+
+
+def _nearest(near: Surroundings, label: int) -> tuple[Array, float] | None:
+    """Return the voxel of another object that is nearest to one, and how far it is."""
+    mask = near.labels == label
+    others = (near.labels > 0) & ~mask
+    if not mask.any() or not others.any():
+        return None
+    z, y, x = near.spacing.tolist()
+    far = np.where(others, distance_inside(~mask, (z, y, x)), np.inf)
+    place = np.array(np.unravel_index(far.argmin(), far.shape))
+    return place, float(far.min())
+
+
+def _beyond(sight: Sight, end: Points, reach: float) -> Surroundings:
+    """Read the labels around a place as far as directions are measured."""
+    spacing = sight.workspace.spacing
+    voxel = [round(p / step) for p, step in zip(end, spacing, strict=True)]
+    size = [ceil(reach / step) for step in spacing]
+    region = as_region(voxel, [p + 1 for p in voxel])
+    return surroundings(sight.workspace, region, size)
 
 
 @dataclass(frozen=True)
