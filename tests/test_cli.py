@@ -580,7 +580,7 @@ def test_images_are_prepared_before_training_as_told(
     [
         (lambda shape: np.zeros(shape, np.uint8), "no mitochondrion"),
         (lambda shape: np.ones(shape[1:], np.uint8), "have shape"),
-        (lambda shape: np.ones(shape, np.float32), "whole numbers"),
+        (lambda shape: np.full(shape, 0.5, np.float32), "whole numbers"),
     ],
 )
 def test_labels_that_cannot_be_trained_on_leave_nothing(

@@ -1,12 +1,14 @@
-"""The command `export`."""
+"""The command `export`, and the files of `measure`."""
 
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 
 from napari_mitoseg import cli
 from napari_mitoseg.io import read_labels, write_labels
+from napari_mitoseg.recipe import Recipe
 
 SPACING = (40.0, 10.0, 10.0)
 
@@ -68,19 +70,26 @@ def test_bad_input_says_what_to_do(
     assert list(tmp_path.iterdir()) == [labels]
 
 
-def test_a_report_and_its_table(labels, tmp_path, capsys):
-    out, table = tmp_path / "r.html", tmp_path / "t.xlsx"
-    assert (
-        call("report", labels, "--out", out, "--image", labels, "--table", table) == 0
-    )
-    assert "<h2>In space</h2>" in out.read_text(encoding="utf-8")
-    assert table.stat().st_size > 1000
-    assert f"2 objects of cells, reported in {out}" in capsys.readouterr().out
+def test_a_table_for_excel_and_a_report(labels, tmp_path, capsys):
+    page, table = tmp_path / "r.html", tmp_path / "t.xlsx"
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(Recipe().as_json())
+    options = ("--image", labels, "--recipe", recipe, "--families", "shape")
+    assert call("measure", labels, "--out", table, "--report", page, *options) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "<h2>In space</h2>" in text
+    assert "seeded-watershed" in text
+    sheet = openpyxl.load_workbook(table).active
+    assert [row[0] for row in sheet.iter_rows(values_only=True)] == ["index", 1, 300]
+    assert "density_per_um3" in capsys.readouterr().out
 
 
-def test_a_report_is_a_page(labels, tmp_path, capsys):
-    assert call("report", labels, "--out", tmp_path / "r.pdf") == 2
-    assert "for example report.html" in capsys.readouterr().err
-    tokens = ("--out", tmp_path / "r.html", "--table", tmp_path / "t.ods")
-    assert call("report", labels, *tokens) == 2
+@pytest.mark.parametrize(
+    ("table", "page", "words"),
+    [("t.ods", "r.html", ".csv, .xlsx, .parquet"), ("t.csv", "r.pdf", "ends in .html")],
+)
+def test_endings_are_checked_first(labels, tmp_path, capsys, table, page, words):
+    tokens = ("--out", tmp_path / table, "--report", tmp_path / page)
+    assert call("measure", labels, *tokens) == 2
+    assert words in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [labels]

@@ -393,6 +393,28 @@ def test_scaled_nifti_is_floating(tmp_path):
         read_labels(tmp_path / "a.nii")
 
 
+def test_whole_floating_numbers_are_labels(tmp_path):
+    """ImageJ saves labels above 65 535 like this, with whatever it did to them."""
+    labels = made_up(70_000).astype(np.float32)
+    options = {"imagej": True, "metadata": {"axes": "ZYX"}}
+    tifffile.imwrite(tmp_path / "a.tif", labels, **options)
+    found = read_labels(tmp_path / "a.tif")
+    assert found.dtype == np.uint32
+    np.testing.assert_array_equal(found.read(), made_up(70_000))
+    for value in (0.5, -1, np.nan, np.inf, 2.0**32):
+        labels[0, 3, 3] = value
+        tifffile.imwrite(tmp_path / "b.tif", labels, **options)
+        broken = read_labels(tmp_path / "b.tif")
+        assert broken.read_slice(1).max() == 1
+        with pytest.raises(ReadError, match=r"b\.tif .* labels are whole numbers"):
+            broken.read()
+        labels[2, 3, 3] = value
+        tifffile.imwrite(tmp_path / "c.tif", labels, **options)
+        with pytest.raises(ReadError, match=r"c\.tif .* labels are whole numbers"):
+            read_labels(tmp_path / "c.tif")
+        labels[2, 3, 3] = 0
+
+
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 def test_several_times_of_nifti_need_a_choice(tmp_path, name):
     both = np.stack([IMAGE, IMAGE + 7])

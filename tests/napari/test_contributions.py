@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from npe2 import PluginManifest
 from npe2.manifest.utils import import_python_name
@@ -23,7 +24,7 @@ from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg._napari.writer import spacing_in, write_layer
 from napari_mitoseg.errors import ReadError
-from napari_mitoseg.io import read_labels, write_labels
+from napari_mitoseg.io import limits, read_labels, write_labels
 from napari_mitoseg.io.label_files import label_formats
 from napari_mitoseg.samples import synthetic_em
 from napari_mitoseg.volume import Volume
@@ -145,6 +146,22 @@ def test_labels_go_round(
     assert kind == "labels"
     assert keywords["scale"] == pytest.approx(SPACING)
     opened[0, 0, 0] = 9  # can be painted in
+
+
+def test_labels_larger_than_the_memory_stay_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = np.zeros(SHAPE, np.uint16)
+    boxes[1:3, 2:9, 3:12] = 300
+    write_labels(tmp_path / "a.ome.zarr", boxes, SPACING)
+    monkeypatch.setattr(limits, "MEMORY_SHARE", 0)
+    ((data, keywords, kind),) = read_layers(str(tmp_path / "a.ome.zarr"))
+    assert kind == "labels"
+    assert not isinstance(data, np.ndarray)
+    viewer = ViewerModel()
+    layer = viewer.add_labels(data, **keywords)
+    viewer.dims.set_current_step(0, 2)
+    assert layer._slice.image.raw.max() == 300
 
 
 @pytest.mark.parametrize("name", label_formats)

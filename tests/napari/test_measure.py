@@ -222,6 +222,25 @@ def test_table_summary_and_features(measured: MeasureWidget, layer: Labels) -> N
     assert shown_labels(measured) == [1, 2, 5, 70_000]
 
 
+def test_features_of_others_stay(
+    layer: Labels, widget: MeasureWidget, finish: Finish
+) -> None:
+    layer.features = {"index": [2, 1, 99], "cell": ["b", "a", "z"]}
+    widget.families.set_families(("size", "shape"))
+    run(widget, finish)
+    assert layer.features["index"].tolist() == [1, 2, 5, 70_000]
+    assert layer.features["cell"].tolist()[:2] == ["a", "b"]
+    assert layer.features["cell"].isna().tolist() == [False, False, True, True]
+    assert "elongation" in layer.features
+    widget.families.set_families(("size",))
+    run(widget, finish)
+    assert "elongation" not in layer.features
+    assert layer.features["cell"].tolist()[:2] == ["a", "b"]
+    layer.features = {"cell": ["background", "a", "b"]}  # rows are labels
+    run(widget, finish)
+    assert layer.features["cell"].tolist()[:2] == ["a", "b"]
+
+
 def test_headings_say_the_unit(measured: MeasureWidget) -> None:
     objects = measured.table.objects
     names = list(objects.columns)
@@ -549,6 +568,7 @@ def test_colours_the_user_chose_meanwhile_come_back(
     layer.new_colormap(seed=3)
     chosen = layer.colormap
     measured.selection.select([0])
+    assert layer.colormap.map(1) == pytest.approx(HIGHLIGHT, abs=0.01)
     measured.selection.clear()
     measured.colour.choose(None)
     assert layer.colormap is chosen

@@ -15,12 +15,14 @@ from napari_mitoseg.errors import ShapeError, WriteError
 from napari_mitoseg.io.meshes import colour_of
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.morphology import (
+    ALL_FAMILIES,
+    Context,
     MeasurementSettings,
     MeasurementTable,
     measure_labels,
     mesh_object,
 )
-from napari_mitoseg.report import ReportContent, measure_and_report, write_report
+from napari_mitoseg.report import ReportContent, write_report
 from napari_mitoseg.report.page import figures, html_page, number
 from napari_mitoseg.report.plots import shown_columns, statistics
 from napari_mitoseg.report.slices import painted, slice_numbers
@@ -28,7 +30,6 @@ from napari_mitoseg.report.view import LIGHT, coarse_copy, draw_view, lit
 from napari_mitoseg.volume import Volume
 
 SPACING = (40.0, 10.0, 10.0)
-CHEAP = MeasurementSettings()
 VOID = {"meta", "img", "br"}
 
 
@@ -165,17 +166,22 @@ def test_a_single_slice(tmp_path, spacing):
     assert page.pictures
 
 
-def test_everything_is_measured(tmp_path):
-    small = Volume(boxes().read(), SPACING)
+def test_every_family_is_shown(tmp_path):
+    small = boxes()
     image = Volume(np.arange(small.read().size).reshape(small.shape) % 251, None, "em")
+    everything = MeasurementSettings(families=ALL_FAMILIES)
+    context = Context(intensity=image.data)
+    job = measure_labels(small.data, SPACING, everything, context=context)
     fractions: list[float] = []
-    job = measure_and_report(tmp_path / "r.html", small, image=image)
-    table = drain(job, lambda progress: fractions.append(progress.fraction))
+    found = ReportContent(small, drain(job), image)
+    drain(
+        write_report(tmp_path / "r.html", found), lambda p: fractions.append(p.fraction)
+    )
     assert fractions == sorted(fractions)
-    assert {"sphericity", "skeleton_length_um", "mean_intensity"} <= set(table.columns)
+    assert fractions[-1] == 1
     page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
-    assert "Sphericity" in page.words
-    assert "Imageem" in page.words
+    for words in ("Sphericity", "Centreline length (µm)", "Mean intensity", "Imageem"):
+        assert words in page.words
 
 
 def test_a_tissue_mask_is_the_denominator(tmp_path):

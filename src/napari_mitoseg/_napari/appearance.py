@@ -55,8 +55,14 @@ class Appearance:
         if self.layer.colormap is not self._own:
             # The user has chosen other colours meanwhile: these are to come back.
             self._original = self.layer.colormap
+            self._own = None
         if self.is_normal or not self.index.size:
             self.restore()
+            return
+        if self._own is not None and self._own.is_recolourable:
+            self._own.recolour(self._mixed())
+            # What the canvas keeps of the voxels stays as it is.
+            self.layer.events.colormap()
             return
         self._own = ObjectColormap(self.index, self._mixed())
         self.layer.colormap = self._own

@@ -10,6 +10,7 @@ from napari_mitoseg._napari.colour_box import Colouring
 from napari_mitoseg._napari.column_words import presented
 from napari_mitoseg._napari.comparison import Part
 from napari_mitoseg._napari.edit_watch import EditWatch
+from napari_mitoseg._napari.label_features import put_features
 from napari_mitoseg._napari.layers import volume_of
 from napari_mitoseg._napari.measure_tasks import Measured
 from napari_mitoseg._napari.object_filter import ObjectFilter
@@ -52,7 +53,7 @@ class MeasuredLayer:
         self.appearance = Appearance(layer, self.columns["index"])
         self._watch = watch
         self._n_edits = n_edits
-        layer.features = presented(self.columns)
+        put_features(layer, presented(self.columns))
 
     @property
     def columns(self) -> dict[str, Array]:

@@ -14,6 +14,9 @@ UNKNOWN = (0.6, 0.6, 0.6, 1.0)
 LARGEST_TABLE = 1 << 24
 """Largest label that is looked up in a table; above, the labels are searched."""
 
+MOST_NUMBERED = 60_000
+"""Objects that get a number each: two bytes a voxel hold it."""
+
 Colours = NDArray[np.float32]
 
 
@@ -34,20 +37,46 @@ class ObjectColormap(DirectLabelColormap):  # type: ignore[misc]  # napari has n
     is only a small number for each voxel and the colour of each such number; both come
     from arrays here. Number 0 is the background and whatever is hidden, because that is
     what napari's renderer walks through in 3D.
+
+    Up to 60 000 objects have a number each: then `recolour` only has to change the
+    colours of the numbers, whatever the size of the volume. More objects share the
+    numbers of equal colours.
     """
 
     _index: Any = PrivateAttr(default=None)
     _codes: Any = PrivateAttr(default=None)
     _palette: Any = PrivateAttr(default=None)
     _table: Any = PrivateAttr(default=None)
+    _is_recolourable: bool = PrivateAttr(default=False)
 
     def __init__(self, index: NDArray[Any], colours: Colours, **keywords: Any) -> None:
         keywords["color_dict"] = {None: UNKNOWN, 0: "transparent"}
         super().__init__(**keywords)
         self._index = np.asarray(index, np.int64)
-        self._palette, codes = coded(colours)
+        self._is_recolourable = self._index.size <= MOST_NUMBERED
+        if self._is_recolourable:
+            self._palette = palette_of(colours)
+            codes = np.arange(2, self._index.size + 2)
+        else:
+            self._palette, codes = coded(colours)
         self._codes = codes.astype(self._texture_type)
         self._table = _table(self._index, self._codes)
+
+    @property
+    def is_recolourable(self) -> bool:
+        """Whether each object has a number of its own."""
+        return self._is_recolourable
+
+    def recolour(self, colours: Colours) -> None:
+        """Give the objects other colours; whoever shows them must be told.
+
+        Parameters
+        ----------
+        colours : ndarray of float, shape (n, 4)
+            Of each object; only where `is_recolourable`.
+        """
+        self._palette = palette_of(colours)
+        self._clear_cache()
 
     def colours_of(self, labels: Any) -> Colours:
         """Return the colours of labels, whatever is selected.
@@ -112,6 +141,11 @@ class ObjectColormap(DirectLabelColormap):  # type: ignore[misc]  # napari has n
         return np.where(labels <= 0, 0, codes).astype(self._codes.dtype)
 
 
+def palette_of(colours: Colours) -> Colours:
+    """Return the colours of all numbers: of nothing, of unknown labels, of objects."""
+    return np.concatenate([[(0, 0, 0, 0), UNKNOWN], colours]).astype(np.float32)
+
+
 def coded(colours: Colours) -> tuple[Colours, NDArray[np.uint16]]:
     """Give each of the different colours a number.
 
@@ -131,8 +165,8 @@ def coded(colours: Colours) -> tuple[Colours, NDArray[np.uint16]]:
     bytes_ = np.round(np.clip(colours, 0, 1) * 255).astype(np.uint8)
     packed = np.ascontiguousarray(bytes_).view(np.uint32).reshape(-1)
     different, codes = np.unique(packed, return_inverse=True)
-    kept = different.view(np.uint8).reshape(-1, 4) / 255
-    palette = np.concatenate([[(0, 0, 0, 0), UNKNOWN], kept]).astype(np.float32)
+    kept = (different.view(np.uint8).reshape(-1, 4) / 255).astype(np.float32)
+    palette = palette_of(kept)
     numbers = codes.reshape(-1) + 2
     return palette, np.where(bytes_[:, 3] == 0, 0, numbers).astype(np.uint16)
 

@@ -85,8 +85,10 @@ def image_data(volume: Volume) -> LayerData:
 
 
 def labels_data(volume: Volume) -> LayerData:
-    """Return a labels layer of a volume, in memory so that it can be painted in."""
-    return volume.read(), layer_keywords(volume), "labels"
+    """Return a labels layer of a volume, in memory where it fits: to be painted in."""
+    from napari_mitoseg.io.limits import in_memory  # noqa: PLC0415
+
+    return in_memory(volume).data, layer_keywords(volume), "labels"
 
 
 def _open(path: Path) -> tuple[Volume, bool]:

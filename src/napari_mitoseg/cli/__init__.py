@@ -11,7 +11,6 @@ from napari_mitoseg.cli import training
 from napari_mitoseg.cli import scoring
 from napari_mitoseg.cli import measuring
 from napari_mitoseg.cli import exporting
-from napari_mitoseg.cli import reporting
 from napari_mitoseg.cli import restoring
 from napari_mitoseg.cli.app import app, main
 # isort: on
@@ -21,7 +20,6 @@ __all__ = [
     "exporting",
     "main",
     "measuring",
-    "reporting",
     "restoring",
     "scoring",
     "segmenting",

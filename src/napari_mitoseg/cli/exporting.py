@@ -53,6 +53,7 @@ def export(  # noqa: PLR0913 - the options of the command
         Image that is cropped beside the labels.
     """
     from napari_mitoseg.exporting import ExportSettings, export_labels, export_objects
+    from napari_mitoseg.io.limits import in_memory
     from napari_mitoseg.io.read import read_labels, read_volume
 
     settings = ExportSettings.parse(
@@ -63,7 +64,7 @@ def export(  # noqa: PLR0913 - the options of the command
             "neighbours": neighbours,
         }
     )
-    volume = read_labels(labels, spacing=parse_spacing(spacing))
+    volume = in_memory(read_labels(labels, spacing=parse_spacing(spacing)))
     if each is None:
         run(export_labels(volume, out, settings))
         tell(f"{volume.name} written to {out}")

@@ -9,13 +9,12 @@ import numpy as np
 
 from napari_mitoseg.errors import ReadError, ShapeError
 from napari_mitoseg.io.atomic import staged
-from napari_mitoseg.io.axes import pick_axes
 from napari_mitoseg.io.calibration import spacing_of
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import check_axes, stored, stored_type
 from napari_mitoseg.io.limits import check_claimed_size
 from napari_mitoseg.io.planes import PlaneStack
-from napari_mitoseg.io.slabs import SlabReader
+from napari_mitoseg.io.slabs import stack_of
 from napari_mitoseg.volume import Array, LazyArray, Spacing
 
 MAIN = "main"
@@ -65,14 +64,7 @@ def open_hdf5(
     with reading(path):
         array, spacing = _inspect(path)
         axes = AXES[-len(array.shape) :]
-        picks = pick_axes(axes, array.shape, channel=channel, time=time, name=path.name)
-        reader = SlabReader(array, picks)
-
-    def read(z: int, rows: slice, columns: slice) -> Array:
-        with reading(path, f"slice {z} of "):
-            return reader.read(z, rows, columns)
-
-    return PlaneStack(reader.shape, array.dtype, read), spacing
+        return stack_of(array, axes, path, channel=channel, time=time), spacing
 
 
 def write_labels_hdf5(path: Path, labels: LazyArray, spacing: Spacing | None) -> None:

@@ -11,12 +11,11 @@ from nibabel.spatialimages import HeaderDataError, HeaderTypeError
 
 from napari_mitoseg.errors import ReadError
 from napari_mitoseg.io.atomic import staged
-from napari_mitoseg.io.axes import pick_axes
 from napari_mitoseg.io.calibration import spacing_of
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import Stored, check_axes, stored, stored_type
 from napari_mitoseg.io.planes import PlaneStack
-from napari_mitoseg.io.slabs import SlabReader
+from napari_mitoseg.io.slabs import stack_of
 from napari_mitoseg.io.streams import Packing, Stream, StreamArray
 from napari_mitoseg.volume import Array, LazyArray, Shape, Spacing
 
@@ -67,17 +66,10 @@ def open_nifti(
         header, is_packed = _read_header(path)
         array, slope, inter = _voxels(path, header, packed=is_packed)
         axes = AXES[-len(array.shape) :]
-        picks = pick_axes(axes, array.shape, channel=channel, time=time, name=path.name)
-        reader = SlabReader(array, picks)
-
-    def read(z: int, rows: slice, columns: slice) -> Array:
-        with reading(path, f"slice {z} of "):
-            part = reader.read(z, rows, columns)
-        return part if is_plain else part.astype(np.float32) * slope + inter
-
-    is_plain = (slope, inter) == (1, 0)
-    dtype = array.dtype if is_plain else np.dtype(np.float32)
-    return PlaneStack(reader.shape, dtype, read), _spacing(header)
+        stack = stack_of(array, axes, path, channel=channel, time=time)
+    if (slope, inter) != (1, 0):
+        stack = _scaled(stack, slope, inter)
+    return stack, _spacing(header)
 
 
 def write_labels_nifti(path: Path, labels: LazyArray, spacing: Spacing | None) -> None:
@@ -189,6 +181,13 @@ def _voxels(
     stream = Stream(path, shape[::-1], dtype, packing, skipped=offset)
     slope, inter = header.get_slope_inter()
     return StreamArray(stream), float(slope or 1), float(inter or 0)
+
+
+def _scaled(stack: PlaneStack, slope: float, inter: float) -> PlaneStack:
+    def read(z: int, rows: slice, columns: slice) -> Array:
+        return stack[z, rows, columns].astype(np.float32) * slope + inter
+
+    return PlaneStack(stack.shape, np.float32, read)
 
 
 def _spacing(header: Nifti1Header) -> Spacing | None:

@@ -10,14 +10,13 @@ import numpy as np
 
 from napari_mitoseg.errors import ReadError
 from napari_mitoseg.io.atomic import staged
-from napari_mitoseg.io.axes import pick_axes
 from napari_mitoseg.io.calibration import spacing_of
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import Stored, check_axes, stored, stored_type
 from napari_mitoseg.io.planes import PlaneStack
-from napari_mitoseg.io.slabs import SlabReader
+from napari_mitoseg.io.slabs import stack_of
 from napari_mitoseg.io.streams import Packing, Stream, StreamArray
-from napari_mitoseg.volume import Array, LazyArray, Shape, Spacing
+from napari_mitoseg.volume import LazyArray, Shape, Spacing
 
 Header = dict[str, Any]
 
@@ -84,17 +83,9 @@ def open_nrrd(
     """
     with reading(path, also=(nrrd.NRRDError,)):
         header, start = _read_header(path)
-        array = StreamArray(_stream(path, header, start))
-        axes = _axes(header)
-        picks = pick_axes(axes, array.shape, channel=channel, time=time, name=path.name)
-        reader = SlabReader(array, picks)
-        spacing = _spacing(header, axes)
-
-    def read(z: int, rows: slice, columns: slice) -> Array:
-        with reading(path, f"slice {z} of "):
-            return reader.read(z, rows, columns)
-
-    return PlaneStack(reader.shape, array.dtype, read), spacing
+        array, axes = StreamArray(_stream(path, header, start)), _axes(header)
+        stack = stack_of(array, axes, path, channel=channel, time=time)
+        return stack, _spacing(header, axes)
 
 
 def write_labels_nrrd(path: Path, labels: LazyArray, spacing: Spacing | None) -> None:

@@ -11,6 +11,11 @@ from napari_mitoseg.morphology.survey import Survey
 from napari_mitoseg.registry import Registry
 from napari_mitoseg.volume import Array
 
+INDEX = ColumnInfo(
+    "index", "Label", "", "Number of the object in the labels.", needs_spacing=False
+)
+"""The first column of every table."""
+
 
 class Family:
     """Descriptors that are measured together.

@@ -8,7 +8,7 @@ from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.morphology import descriptors
 from napari_mitoseg.morphology.columns import ColumnInfo
 from napari_mitoseg.morphology.descriptors.neighbours import layer_column
-from napari_mitoseg.morphology.family import families
+from napari_mitoseg.morphology.family import INDEX, families
 from napari_mitoseg.params import Params, param
 
 ALL_FAMILIES: tuple[str, ...] = (*descriptors.ORDER,)
@@ -19,10 +19,6 @@ CHEAP_FAMILIES: tuple[str, ...] = ("size",)
 
 LAYER = re.compile("contact_(.+)_um2")
 """Columns of the contact with other layers."""
-
-INDEX = ColumnInfo(
-    "index", "Label", "", "Number of the object in the labels.", needs_spacing=False
-)
 
 
 class MeasurementSettings(Params):

@@ -13,6 +13,9 @@ from napari_mitoseg.morphology.field import SmoothField
 SMOOTHING = 2.0
 """Standard deviation, in voxels, of the smoothing that takes the steps off a line."""
 
+CLEARLY_LONGER = 1.5
+"""Ratio of two axes from which on an object has a direction."""
+
 MOST_SHIFT = 2.0
 """Voxels by which a line may run beside the middle."""
 
@@ -157,30 +160,39 @@ def _led_out(line: Points, body: Body) -> Points:
     length = float(np.linalg.norm(direction))
     if length == 0:
         return line
-    tip = _reach(line[0], direction / length, FARTHEST * radius, body)
+    most = FARTHEST * radius
+    tip = _reach(line[0], direction / length, radius, most, body)
     return np.concatenate([tip[None], line])
 
 
-def _reach(start: Points, direction: Points, most: float, body: Body) -> Points:
-    """Go on straight for as far as the surface around the way reaches."""
+def _reach(
+    start: Points, direction: Points, radius: float, most: float, body: Body
+) -> Points:
+    """Go on straight for as far as the surface reaches within a radius of the way."""
     around = body.surface.query_ball_point(start, most)
     steps = body.surface.data[around] - start
     forward = steps @ direction
-    is_ahead = 4 * forward**2 > np.square(steps).sum(axis=1)
-    forward = forward[is_ahead & (forward > 0)]
-    return start + direction * float(forward.max(initial=1e-3))
+    aside = np.square(steps).sum(axis=1) - forward**2
+    ahead = forward[aside <= radius**2]
+    return start + direction * float(ahead.max(initial=1e-3))
 
 
 def _axis(graph: Graph, body: Body) -> Graph:
-    """Replace what has no direction by the major axis of its ellipsoid."""
+    """Replace what has no direction by the longest axis through its middle."""
     points = _part_of(graph, body)
     centre = points.mean(axis=0)
     points -= centre
     variances, directions = np.linalg.eigh(points.T @ points / len(points))
-    half = max(float(np.sqrt(5 * max(0.0, variances[-1]))), body.step / 2)
-    ends = centre + half * np.outer([-1, 1], directions[:, -1])
+    axis = directions[:, -1]
+    _, middle, half = np.maximum(np.sqrt(5 * np.maximum(variances, 0)), body.step / 2)
+    if half > CLEARLY_LONGER * middle:
+        most = float(np.sqrt(np.square(points).sum(axis=1).max())) + body.step
+        tips = [_reach(centre, way * axis, middle, most, body) for way in (-1, 1)]
+    else:
+        # The surface of something round is too rough to say how long it is.
+        tips = [centre + way * half * axis for way in (-1, 1)]
     first = min(graph.nodes)
-    line = np.array([ends[0], centre, ends[1]])
+    line = np.array([tips[0], centre, tips[1]])
     nodes = {first: line[0], first + 1: line[2]}
     return Graph(nodes, [Branch(first, first + 1, line)])
 

@@ -1,8 +1,7 @@
-"""Measure, draw, and write the page."""
+"""Draw, and write the page."""
 
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,15 +11,8 @@ import numpy as np
 from napari_mitoseg import __version__
 from napari_mitoseg.errors import ShapeError
 from napari_mitoseg.io.atomic import staged
-from napari_mitoseg.jobs import Job, Progress, relayed
-from napari_mitoseg.morphology import (
-    ALL_FAMILIES,
-    Context,
-    MeasurementSettings,
-    MeasurementTable,
-    measure_labels,
-    summarize,
-)
+from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.morphology import summarize
 from napari_mitoseg.report import page
 from napari_mitoseg.report.content import ReportContent
 from napari_mitoseg.report.figures import as_data_uri
@@ -31,75 +23,13 @@ from napari_mitoseg.report.plots import (
 )
 from napari_mitoseg.report.slices import draw_slices, spacing_words
 from napari_mitoseg.report.view import MOST, draw_view
-from napari_mitoseg.volume import LazyArray, Volume
 
 LIBRARIES = ("numpy", "scipy", "scikit-image", "connected-components-3d", "matplotlib")
 
-EVERYTHING = MeasurementSettings(families=ALL_FAMILIES)
-
 UNKNOWN_SPACING = (
     "The spacing of these labels is not known: sizes are voxels, and there is no view "
-    "in space. State it with --spacing, or in napari."
+    "in space. Give it, and measure again."
 )
-
-
-def measure_and_report(
-    path: Path,
-    labels: Volume,
-    *,
-    image: Volume | None = None,
-    tissue: LazyArray | None = None,
-    recipe: str = "",
-    settings: MeasurementSettings = EVERYTHING,
-) -> Job[MeasurementTable]:
-    """Measure labels and write a report on them.
-
-    Parameters
-    ----------
-    path : Path
-        The page, ``.html``; replaced if it exists, once the new one is complete.
-    labels : Volume
-        Objects; 0 is background.
-    image : Volume, optional
-        The image that the labels belong to; also gives the mean intensities.
-    tissue : array, optional
-        Where there is tissue, of the same shape: what density and volume fraction
-        refer to.
-    recipe : str
-        JSON of the recipe that made the labels.
-    settings : MeasurementSettings
-        What is measured.
-
-    Yields
-    ------
-    Progress
-        Of measuring, then of drawing.
-
-    Returns
-    -------
-    MeasurementTable
-        The measurements.
-
-    Raises
-    ------
-    ShapeError
-        If image or tissue have another shape than the labels.
-    InvalidParameterError
-        If the labels are no whole numbers from 0.
-    WriteError
-        If the page cannot be written; nothing new is left then.
-    """
-    context = Context(intensity=None if image is None else image.data)
-    measuring = measure_labels(labels.data, labels.spacing, settings, context=context)
-    table = yield from relayed(measuring, lambda p: replace(p, total=2 * p.total))
-    content = ReportContent(labels, table, image, tissue, recipe)
-
-    def later(progress: Progress) -> Progress:
-        done = progress.total + progress.done
-        return replace(progress, done=done, total=2 * progress.total)
-
-    yield from relayed(write_report(path, content), later)
-    return table
 
 
 def write_report(path: Path, content: ReportContent) -> Job[Path]:
