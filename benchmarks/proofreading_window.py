@@ -72,13 +72,13 @@ def open_widget(labels: Any) -> tuple[napari.Viewer, ProofreadWidget]:
 
 def watch_redraw(timings: Timings) -> None:
     """Time how long it takes to hand a change to the canvas."""
-    redraw = edit_session.redraw
+    redraw = edit_session.redraw_change
 
-    def timed(*args: Any) -> None:
+    def timed(*args: Any, **options: Any) -> None:
         with timings.of("  of it, to the canvas"):
-            redraw(*args)
+            redraw(*args, **options)
 
-    edit_session.redraw = timed
+    edit_session.redraw_change = timed
 
 
 def time_edits(viewer: napari.Viewer, widget: ProofreadWidget, repeats: int) -> Timings:

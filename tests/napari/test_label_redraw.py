@@ -11,7 +11,8 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_mitoseg._napari import label_redraw
-from napari_mitoseg._napari.label_redraw import redraw
+from napari_mitoseg._napari.label_redraw import redraw, redraw_change
+from napari_mitoseg.proofreading import Delete, LabelEditor
 from napari_mitoseg.volume import Region
 
 SHAPE = (5, 12, 16)
@@ -34,8 +35,8 @@ def shown(layer: Labels) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "int64"])
-@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+@pytest.mark.parametrize("dtype", ["uint8", "uint32", "int64"])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
 @pytest.mark.parametrize("ndisplay", [2, 3])
 def test_a_box_is_drawn(
     viewer: ViewerModel,
@@ -51,11 +52,36 @@ def test_a_box_is_drawn(
     viewer.dims.current_step = (2, 4, 5)
     layer.data[BOX.slices] = 11
     redraw(layer, BOX)
+    assert (shown(layer)[0] == 11).any()
+    assert_is_drawn(layer)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+@pytest.mark.parametrize("ndisplay", [2, 3])
+def test_an_edit_on_disk_is_drawn_and_taken_back(
+    viewer: ViewerModel, tmp_path: Path, order: Sequence[int], ndisplay: int
+) -> None:
+    layer = viewer.add_layer(Labels(make("uint32", tmp_path)))
+    viewer.dims.order = tuple(order)
+    viewer.dims.ndisplay = ndisplay
+    viewer.dims.current_step = (2, 4, 5)
+    editor = LabelEditor(layer.data, None)
+    change = editor.apply(Delete(labels=(1, 2, 3)))
+    redraw_change(layer, change)
+    assert not np.isin(shown(layer)[0], [1, 2, 3]).any()
+    assert_is_drawn(layer)
+    editor.undo()
+    redraw_change(layer, change, undone=True)
+    assert np.isin(shown(layer)[0], [1, 2, 3]).any()
+    assert_is_drawn(layer)
+
+
+def assert_is_drawn(layer: Labels) -> None:
+    """Compare with what a refresh shows."""
     seen = shown(layer)
     layer.refresh()
     for own, whole in zip(seen, shown(layer), strict=True):
         np.testing.assert_array_equal(own, whole)
-    assert (seen[0] == 11).any()
 
 
 def test_contours_are_drawn(viewer: ViewerModel) -> None:

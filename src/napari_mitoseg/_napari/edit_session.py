@@ -9,7 +9,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_mitoseg._napari.canvas_mouse import Voxel, mouse_callback
-from napari_mitoseg._napari.label_redraw import redraw
+from napari_mitoseg._napari.label_redraw import redraw_change
 from napari_mitoseg._napari.layers import spacing_of
 from napari_mitoseg._napari.lifetime import at_end, follow
 from napari_mitoseg._napari.panel import timer
@@ -25,6 +25,7 @@ from napari_mitoseg.errors import InvalidParameterError, MitoSegError
 from napari_mitoseg.proofreading import Change, History, LabelEditor, Operation
 from napari_mitoseg.volume import Array, Region
 
+UNDONE, REDONE = "Undone", "Redone"
 Point = tuple[int, int, int]
 CLICKING = "pan_zoom"
 """The mode of a layer in which clicks are ours; in the others the user paints."""
@@ -138,11 +139,11 @@ class EditSession(QObject):
 
     def undo(self) -> None:
         """Take the newest stroke or operation back."""
-        self._step(self.editor.undo, "Undone")
+        self._step(self.editor.undo, UNDONE)
 
     def redo(self) -> None:
         """Make again what was undone last."""
-        self._step(self.editor.redo, "Redone")
+        self._step(self.editor.redo, REDONE)
 
     def select(self, labels: Iterable[int]) -> None:
         """Select objects; those that are not there are left out.
@@ -199,12 +200,12 @@ class EditSession(QObject):
             self.failed.emit(error)
             return
         if change is not None:
-            self._show(change)
+            self._show(change, undone=word == UNDONE)
             self.stepped.emit(f"{word}: {change.name}.")
 
-    def _show(self, change: Change) -> None:
-        if change.region is not None:
-            redraw(self.layer, change.region)
+    def _show(self, change: Change, *, undone: bool = False) -> None:
+        if change:
+            redraw_change(self.layer, change, undone=undone)
             self.select(self.selection)
             self.edited.emit(change)
             self.layer.events.paint(value=[])  # for others who follow the labels
