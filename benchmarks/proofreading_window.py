@@ -89,7 +89,7 @@ def time_edits(viewer: napari.Viewer, widget: ProofreadWidget, repeats: int) -> 
     canvas = viewer.window._qt_viewer.canvas.native
     chosen = np.random.default_rng(1).choice([*session.editor.index], repeats, False)
     items = [ReviewItem(label=int(label)) for label in chosen]
-    widget.review.queue = ReviewQueue(items)
+    widget.review.take(ReviewQueue(items), "Chosen")
     for label in chosen.tolist():
         widget.review.look_at(label)
         wait(lambda: not control._soon.isActive())

@@ -199,7 +199,7 @@ class ReviewControl(QObject):
             self.failed.emit(error)
             return
         self._file.path = path
-        self._take(queue, f"Opened {path.name}")
+        self.take(queue, f"Opened {path.name}")
 
     def save(self, path: Path) -> None:
         """Keep the review in a file from now on."""
@@ -223,10 +223,19 @@ class ReviewControl(QObject):
             if item.state is not ReviewState.OPEN and item.label in queue:
                 queue.mark(item.label, item.state)
         queue.follow(self.session.editor.index)
-        self._take(queue, f"Ranked {len(queue):,} objects")
+        self.take(queue, f"Ranked {len(queue):,} objects")
         self._changed()
 
-    def _take(self, queue: ReviewQueue, what: str) -> None:
+    def take(self, queue: ReviewQueue, what: str) -> None:
+        """Go through a review, from its first open object.
+
+        Parameters
+        ----------
+        queue : ReviewQueue
+            Of the objects of the session.
+        what : str
+            Where it comes from, for the line of status.
+        """
         _reopen(queue)
         self._file.queue, self.current = queue, None
         self._show()
