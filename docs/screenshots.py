@@ -2,10 +2,10 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [WIDGET]
 
-WIDGET is segment, annotate, train, evaluate, restore, measure or export. Those that
-train do so for a minute; the last two need the real masks ($MITOSEG_DATA, or
-../shared/data). Look at each picture before it is committed: nothing cut off, nothing
-that must be scrolled to.
+WIDGET is segment, annotate, train, evaluate, restore, measure, export or proofread.
+Those that train do so for a minute; the last three need the real masks ($MITOSEG_DATA,
+or ../shared/data). Look at each picture before it is committed: nothing cut off,
+nothing that must be scrolled to.
 """
 
 import argparse
@@ -29,7 +29,9 @@ from napari_mitoseg._napari.layers import show_scale_bar
 from napari_mitoseg._napari.measure import MeasureWidget
 from napari_mitoseg._napari.object_filter import ObjectFilter, Range
 from napari_mitoseg._napari.plot_box import SCATTER
+from napari_mitoseg._napari.proofread import ProofreadWidget
 from napari_mitoseg._napari.restore import RestoreWidget
+from napari_mitoseg._napari.review_box import SLICE
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
 from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg.io import read_labels, read_volume
@@ -51,6 +53,7 @@ NAMES = {
     TrainWidget: "Train on labels",
     RestoreWidget: "Restore noisy slices",
     MeasureWidget: "Measure mitochondria",
+    ProofreadWidget: "Proofread labels",
     ExportWidget: "Export labels",
 }
 TRAIN_MINUTES = 1.0
@@ -336,6 +339,11 @@ def save_figure(folder: Path) -> None:
 
 def open_measure(name: str) -> tuple[napari.Viewer, MeasureWidget]:
     """Open a real stack with its mitochondria, and the Measure widget."""
+    return open_brain(name, MeasureWidget)
+
+
+def open_brain(name: str, kind: type[QWidget]) -> tuple[napari.Viewer, Any]:
+    """Open a real stack with its mitochondria, and a widget."""
     source = data_folder() / "sbem_brain"
     spacing = (40.0, 5.9, 5.9)
     options: Any = {"scale": spacing, "units": ("nm",) * 3}
@@ -346,11 +354,71 @@ def open_measure(name: str) -> tuple[napari.Viewer, MeasureWidget]:
     labels, _ = label_components(mask, 26)
     viewer.add_labels(labels, name=f"{name} instances", **options)
     show_scale_bar(viewer)
-    widget = add_widget(viewer, MeasureWidget)
+    widget = add_widget(viewer, kind)
     viewer.dims.set_current_step(0, 10)
     settle()
     viewer.reset_view()
     return viewer, widget
+
+
+def shoot_proofread(folder: Path, shape: tuple[int, ...]) -> None:  # noqa: ARG001 - of the real data
+    """Take the pictures of the Proofread widget: rank, select, split, decide."""
+    viewer, widget = open_brain("brain", ProofreadWidget)
+    shoot(viewer, "proofread-before", folder)
+    begin_proofreading(widget)
+    widget.review.rank()
+    wait(lambda: not widget.is_busy)
+    viewer.scene.camera.zoom *= 2
+    widget.review.go(1)
+    for state in ("correct", "fixed", "correct"):
+        widget.review.mark(state)
+    items = widget.review.queue.items
+    necks = [one for one in items if "neck" in "".join(one.reasons[:1])]
+    middle = min(necks, key=lambda one: np.hypot(*np.subtract(one.point[1:], 512)))
+    widget.review.look_at(middle.label)
+    shoot(viewer, "proofread-review", folder)
+    widget.control.choose("split-by-distance")
+    wait(lambda: not widget.is_busy)
+    viewer.dims.set_current_step(0, widget.control.previews[0].region.stop[0] - 2)
+    shoot(viewer, "proofread-split", folder)
+    widget.control.cancel()
+    widget.annotate(SLICE)
+    wait(lambda: not widget.is_busy)
+    viewer.layers[1].visible = True
+    shoot(viewer, "proofread-annotation", folder)
+    viewer.close()
+    viewer, widget = open_brain(LONG, ProofreadWidget)
+    begin_proofreading(widget)
+    shoot(viewer, "proofread-long-names", folder)
+    viewer.close()
+    shoot_proofread_shapes(folder)
+
+
+def shoot_proofread_shapes(folder: Path) -> None:
+    """Take the picture of a split that is previewed in 3D."""
+    viewer = new_window()
+    path = data_folder() / "urocell_masks" / "fib1-3-2-1.tif"
+    options: Any = {"scale": (15.0, 16.0, 16.0), "units": ("nm",) * 3}
+    viewer.add_labels(read_labels(path).read(), name=path.stem, **options)
+    widget = add_widget(viewer, ProofreadWidget)
+    settle()
+    begin_proofreading(widget)
+    widget.review.rank()
+    wait(lambda: not widget.is_busy)
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    widget.review.look_at(8)
+    widget.control.choose("split-by-distance")
+    wait(lambda: not widget.is_busy)
+    shoot(viewer, "proofread-3d", folder)
+    viewer.close()
+
+
+def begin_proofreading(widget: ProofreadWidget) -> None:
+    """Press *Start* and wait."""
+    widget.start()
+    wait(lambda: not widget.is_busy and widget.session is not None)
+    settle()
 
 
 def new_window() -> napari.Viewer:
@@ -427,6 +495,7 @@ PICTURES = {
     "train": shoot_train,
     "restore": shoot_restore,
     "measure": shoot_measure,
+    "proofread": shoot_proofread,
     "export": shoot_export,
 }
 

@@ -15,9 +15,9 @@ from qtpy.QtWidgets import QWidget
 from napari_mitoseg._napari import sample_data
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.evaluate import EvaluateWidget
-from napari_mitoseg._napari.proofread import ProofreadWidget
 from napari_mitoseg._napari.export import ExportWidget
 from napari_mitoseg._napari.measure import MeasureWidget
+from napari_mitoseg._napari.proofread import ProofreadWidget
 from napari_mitoseg._napari.reader import contrast_of, get_reader, read_layers
 from napari_mitoseg._napari.restore import RestoreWidget
 from napari_mitoseg._napari.segment import SegmentWidget

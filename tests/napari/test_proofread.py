@@ -238,7 +238,7 @@ def test_clicks_select(begun: ProofreadWidget, layer: Labels) -> None:
     assert session.selection == (3,)
     click(layer, (2, 0, 0))
     assert session.selection == ()
-    assert "Nothing is selected" in begun.operations.selected.text()
+    assert "Click on an object" in begun.operations.selected.text()
 
 
 def test_a_click_while_painting_is_a_dab(begun: ProofreadWidget, layer: Labels) -> None:
@@ -260,6 +260,7 @@ def test_merge_delete_and_undo_by_key(begun: ProofreadWidget, layer: Labels) -> 
     press(layer, "D")
     assert labels_in(layer) == [1, 4]
     layer.undo()
+    assert begun.status.text() == "Undone: Delete."
     layer.undo()
     np.testing.assert_array_equal(layer.data, made_up())
     begun.operations.redo.click()
@@ -403,14 +404,20 @@ def test_a_new_object_by_outline_and_interpolation(
 
 
 def test_a_new_object_by_brush(begun: ProofreadWidget, layer: Labels) -> None:
+    click(layer, (2, 25, 5))
     press(layer, BRUSH)
+    assert begun.session.selection == ()
     assert layer.mode == "paint"
     assert layer.selected_label == 5
     layer.brush_size = 3
     click(layer, (2, 37, 40))
     assert 5 in labels_in(layer)
+    assert begun.session.selection == (5,)
+    assert layer.preserve_labels
     layer.undo()
     np.testing.assert_array_equal(layer.data, made_up())
+    begun.finish()
+    assert not layer.preserve_labels
 
 
 def test_several_objects_one_after_the_other(
@@ -438,6 +445,23 @@ def test_a_large_object_is_worked_on_in_a_thread(
     finish(begun)
     press(layer, APPLY)
     assert layer.data[2, 8, 5] != layer.data[2, 8, 22]
+
+
+def test_another_object_is_clicked_while_the_first_is_worked_on(
+    begun: ProofreadWidget,
+    layer: Labels,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edit_control, "AT_ONCE", 10)
+    click(layer, (2, 25, 5))
+    press(layer, "U")
+    assert begun.is_busy
+    click(layer, (2, 25, 18))
+    qtbot.waitUntil(lambda: bool(begun.control.previews) and not begun.is_busy)
+    press(layer, APPLY)
+    assert (layer.data == 3).sum() > (made_up() == 3).sum()
+    assert (layer.data == 2).sum() == (made_up() == 2).sum()
 
 
 def test_of_a_very_large_object_some_slices_are_marked(
@@ -579,12 +603,38 @@ def test_the_preview_layer_is_deleted(
 
 
 def test_another_layer_is_selected(
-    begun: ProofreadWidget, layer: Labels, viewer: ViewerModel
+    begun: ProofreadWidget, layer: Labels, viewer: ViewerModel, qtbot: Any
 ) -> None:
     viewer.add_layer(Image(np.zeros(SHAPE)))
-    assert "Select the layer cells" in begun._hint.text()
+    qtbot.waitUntil(lambda: "Select the layer cells" in begun._hint.text())
     viewer.layers.selection.active = layer
-    assert begun._hint.text() == ""
+    qtbot.waitUntil(lambda: begun._hint.text() == "")
+
+
+def test_a_second_widget_waits(
+    begun: ProofreadWidget, layer: Labels, viewer: ViewerModel, qtbot: Any
+) -> None:
+    other = ProofreadWidget(viewer)
+    qtbot.addWidget(other)
+    assert "corrected already" in other.problem
+    other.start()
+    assert not other.is_busy
+    begun.finish()
+    assert other.problem == ""
+    assert "undo" not in vars(layer)
+
+
+def test_a_spacing_that_is_given_elsewhere(
+    begun: ProofreadWidget, layer: Labels, qtbot: Any
+) -> None:
+    click(layer, (2, 25, 5))
+    preview_of(begun, qtbot)
+    layer.scale = (80.0, 4.0, 4.0)
+    press(layer, "U")
+    assert begun.session.editor.spacing == (80.0, 4.0, 4.0)
+    shown = preview_of(begun, qtbot)
+    assert shown is not None
+    assert shown.scale.tolist() == [80, 4, 4]
 
 
 def test_save(

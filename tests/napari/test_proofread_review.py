@@ -83,7 +83,7 @@ def widget(
 @pytest.fixture
 def reviewing(widget: ProofreadWidget) -> ProofreadWidget:
     """The widget with a review of four objects in the order 3, 1, 2, 4."""
-    widget.review._take(queue_of(3, 1, 2, 4, 5), "Ranked")
+    widget.review.take(queue_of(3, 1, 2, 4, 5), "Ranked")
     return widget
 
 
@@ -256,6 +256,19 @@ def test_decisions_are_kept_beside_the_labels(
     assert layer in viewer.layers
 
 
+def test_the_last_decision_is_kept_when_the_window_is_closed(
+    viewer: ViewerModel, layer: Labels, qtbot: Any, finish: Finish, tmp_path: Path
+) -> None:
+    widget = ProofreadWidget(viewer)
+    widget.start()
+    finish(widget)
+    widget.review.take(queue_of(3, 1), "Ranked")
+    press(layer, "C")
+    with qtbot.waitSignal(widget.destroyed):
+        widget.deleteLater()
+    assert saved(tmp_path / "cells.review.json") == {3: "correct", 1: "open"}
+
+
 def test_a_review_of_other_labels_is_left_alone(
     widget: ProofreadWidget, finish: Finish, tmp_path: Path, errors: list[str]
 ) -> None:
@@ -272,7 +285,7 @@ def test_a_review_of_other_labels_is_left_alone(
     assert widget.review.queue is None
     assert widget.review.path is None
     assert "other labels" in errors[0]
-    widget.review._take(queue_of(1, 2), "Ranked")
+    widget.review.take(queue_of(1, 2), "Ranked")
     widget.review.mark("correct")
     widget.finish()
     assert path.read_text() == before
@@ -298,7 +311,7 @@ def test_labels_in_memory_are_kept_where_the_user_says(
     qtbot.addWidget(widget)
     widget.start()
     finish(widget)
-    widget.review._take(queue_of(1, 2), "Ranked")
+    widget.review.take(queue_of(1, 2), "Ranked")
     path = tmp_path / "mine.json"
     widget.reviewing.saving.emit(path)
     press(layer, "C")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -22,7 +23,7 @@ from napari_mitoseg._napari.edit_preview import (
 )
 from napari_mitoseg._napari.edit_session import EditSession, Point
 from napari_mitoseg._napari.edit_tool import EditTool
-from napari_mitoseg._napari.layers import displayed_slice
+from napari_mitoseg._napari.layers import displayed_slice, spacing_of
 from napari_mitoseg._napari.lifetime import follow
 from napari_mitoseg._napari.operation_box import OperationBox
 from napari_mitoseg._napari.panel import timer
@@ -38,7 +39,7 @@ AT_ONCE = 1 << 21
 LARGEST_SHOWN = 1 << 23
 """Voxels of the preview layer; of a larger box, slices around the one on screen."""
 
-DOT = 2
+DOT, RETRY_MS = 2, 50
 MOST_NAMED = 6
 Work = Callable[..., None]
 
@@ -83,16 +84,20 @@ class EditControl(QObject):
         super().__init__(parent)
         self._viewer, self.session, self._box, self._work = viewer, session, box, work
         self.is_waiting = False
+        self._painted = 0
+        self._preserved: bool = session.layer.preserve_labels
         self.tool: EditTool | None = None
         self.previews: list[Change] = []
         self.preview = EditPreview(viewer, session.layer)
         self._shown: Region | None = None
         self._soon = timer(self, 0, self._show)
+        self._again = timer(self, RETRY_MS, self._prepare)
         session.clicked.connect(self._on_clicked)
         session.drawing.connect(self._on_drawing)
         session.drawn.connect(self._on_drawn)
         session.selected.connect(self._on_selected)
         session.edited.connect(self._on_edited)
+        session.stepped.connect(self.said)
         follow(self, viewer.dims.events.current_step, self._on_step)
         self._bind()
         self._on_selected()
@@ -115,7 +120,7 @@ class EditControl(QObject):
                 self.cancel()
             return
         self.cancel()
-        tool = EditTool(self._box.settings(name), self.session.editor.spacing)
+        tool = EditTool(self._box.settings(name), spacing_of(self.session.layer))
         if needs_nothing(type(tool.settings)):
             self._apply(tool.operations(self.session.selection))
             return
@@ -162,17 +167,24 @@ class EditControl(QObject):
         self.cancel()
         layer = self.session.layer
         self._viewer.layers.selection.active = layer
-        layer.selected_label = label
+        self.session.select([])
+        layer.selected_label = self._painted = label
         layer.preserve_labels = True
         layer.mode = "paint"
         self.said.emit(
             f"Paint object {label}; other objects are kept. Z goes back to clicking."
         )
 
+    def refresh(self) -> None:
+        """Show everything anew: the spacing is another."""
+        self._on_selected()
+
     def close(self) -> None:
         """Take away what only the session needed."""
         self.cancel()
-        self._soon.stop()
+        self.session.layer.preserve_labels = self._preserved
+        for waiting in (self._soon, self._again):
+            waiting.stop()
         self.preview.remove()
 
     # ------------------------------------------------------------ reactions
@@ -245,6 +257,9 @@ class EditControl(QObject):
 
     def _on_edited(self, _change: Change) -> None:
         """Show where things are after an edit."""
+        if self._painted in self.session.editor.index:
+            self.session.select([self._painted])
+            self._painted = 0
         self._box.show_history(self.session.editor.n_undo, self.session.editor.n_redo)
         self._box.selected.setText(self._describe())
         if self.tool is not None:
@@ -275,16 +290,37 @@ class EditControl(QObject):
         if wanted:
             return
         try:
+            self.session.settle()
             todo = tool.operations(self.session.selection)
             if self._is_quick():
-                self.session.settle()
                 self._on_previews([self.session.editor.preview(one) for one in todo])
             else:
-                self._box.show_wanted("Working it out…", ready=False)
-                editor = self.session.editor
-                self._work(self._on_previews, proofread_tasks.preview, editor, todo)
+                self._prepare_slowly(todo)
         except MitoSegError as error:
             self._box.show_wanted(str(error), ready=False)
+
+    def _prepare_slowly(self, todo: list[Operation]) -> None:
+        """Preview in a thread; if it is busy, when it has ended."""
+        self._box.show_wanted("Working it out…", ready=False)
+        if self.is_waiting:
+            self._again.start()
+            return
+        job, editor = proofread_tasks.preview, self.session.editor
+        done = partial(self._on_worked_out, todo)
+        self._work(done, job, editor, todo, stopped=self._on_stopped)
+
+    def _on_worked_out(self, todo: list[Operation], previews: list[Change]) -> None:
+        """Show previews, unless something else is wanted by now."""
+        tool, selection = self.tool, self.session.selection
+        if tool is None:
+            return
+        if tool.wanted(selection) or tool.operations(selection) != todo:
+            self._again.start()
+        else:
+            self._on_previews(previews)
+
+    def _on_stopped(self) -> None:
+        self._box.show_wanted("Stopped. Choose the operation again.", ready=False)
 
     def _on_previews(self, previews: list[Change]) -> None:
         if self.tool is None:
@@ -393,11 +429,12 @@ class EditControl(QObject):
         """Say what is selected."""
         selection, editor = self.session.selection, self.session.editor
         if not selection:
-            return "Nothing is selected. Click on an object; Shift adds one."
+            return "Click on an object; Shift adds another."
         n_voxels = sum(editor.index[label].n_voxels for label in selection)
         size = f"{n_voxels:,} voxels"
-        if editor.spacing is not None and self.session.layer.ndim == 3:
-            size = f"{cubic_micrometres(n_voxels, editor.spacing):.3g} µm³"
+        spacing = spacing_of(self.session.layer)
+        if spacing is not None and self.session.layer.ndim == 3:
+            size = f"{cubic_micrometres(n_voxels, spacing):.3g} µm³"
         dots = " …" if len(selection) > MOST_NAMED else ""
         shown = ", ".join(map(str, selection[:MOST_NAMED])) + dots
         many = f"{len(selection)} objects: " if len(selection) > 1 else "Object "

@@ -70,7 +70,11 @@ class EditPreview:
             self._add(region, shown)
             return
         layer.data = shown
-        layer.translate = placement(self._labels, region)["translate"]
+        there = placement(self._labels, region)
+        if not np.array_equal(layer.scale, there["scale"]):
+            for name, value in there.items():
+                setattr(layer, name, value)
+        layer.translate = there["translate"]
         layer.visible = True
 
     def clear(self) -> None:

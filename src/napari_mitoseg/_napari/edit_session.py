@@ -9,7 +9,8 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_mitoseg._napari.canvas_mouse import Voxel, mouse_callback
-from napari_mitoseg._napari.label_redraw import redraw
+from napari_mitoseg._napari.label_redraw import redraw_change
+from napari_mitoseg._napari.layers import spacing_of
 from napari_mitoseg._napari.lifetime import at_end, follow
 from napari_mitoseg._napari.panel import timer
 from napari_mitoseg._napari.shared_history import (
@@ -24,6 +25,7 @@ from napari_mitoseg.errors import InvalidParameterError, MitoSegError
 from napari_mitoseg.proofreading import Change, History, LabelEditor, Operation
 from napari_mitoseg.volume import Array, Region
 
+UNDONE, REDONE = "Undone", "Redone"
 Point = tuple[int, int, int]
 CLICKING = "pan_zoom"
 """The mode of a layer in which clicks are ours; in the others the user paints."""
@@ -53,6 +55,8 @@ class EditSession(QObject):
         A `Click` on the layer while the user does not paint.
     drawing, drawn : Signal(object)
         A list of voxels under a line that is being dragged, or was.
+    stepped : Signal(str)
+        What was undone or redone, in words.
     failed : Signal(object)
         Something could not be undone or taken over.
     ended : Signal(str)
@@ -70,6 +74,7 @@ class EditSession(QObject):
     clicked = Signal(object)
     drawing = Signal(object)
     drawn = Signal(object)
+    stepped = Signal(str)
     failed = Signal(object)
     ended = Signal(str)
 
@@ -134,11 +139,11 @@ class EditSession(QObject):
 
     def undo(self) -> None:
         """Take the newest stroke or operation back."""
-        self._step(self.editor.undo)
+        self._step(self.editor.undo, UNDONE)
 
     def redo(self) -> None:
         """Make again what was undone last."""
-        self._step(self.editor.redo)
+        self._step(self.editor.redo, REDONE)
 
     def select(self, labels: Iterable[int]) -> None:
         """Select objects; those that are not there are left out.
@@ -185,7 +190,7 @@ class EditSession(QObject):
     def _is_on(self) -> bool:
         return self.is_open and str(self.layer.mode) == CLICKING
 
-    def _step(self, step: Callable[[], Change | None]) -> None:
+    def _step(self, step: Callable[[], Change | None], word: str) -> None:
         if is_painting(self.layer):
             return
         try:
@@ -195,21 +200,31 @@ class EditSession(QObject):
             self.failed.emit(error)
             return
         if change is not None:
-            self._show(change)
+            self._show(change, undone=word == UNDONE)
+            self.stepped.emit(f"{word}: {change.name}.")
 
-    def _show(self, change: Change) -> None:
-        if change.region is not None:
-            redraw(self.layer, change.region)
+    def _show(self, change: Change, *, undone: bool = False) -> None:
+        if change:
+            redraw_change(self.layer, change, undone=undone)
             self.select(self.selection)
             self.edited.emit(change)
             self.layer.events.paint(value=[])  # for others who follow the labels
 
     def settle(self) -> None:
-        """Take over what was painted, so that nothing is done on top of it unseen."""
+        """Take over what was painted, and the spacing as it is now.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a stroke is being painted.
+        """
         if is_painting(self.layer):
             msg = "A stroke is being painted. Finish it first."
             raise InvalidParameterError(msg)
         self._take_told()
+        spacing = spacing_of(self.layer)
+        if spacing != self.editor.spacing:
+            self.editor.spacing = spacing
 
     def _on_painted(self, event: Any) -> None:
         """Take over a stroke; napari tells of a fill before it has filled."""

@@ -45,6 +45,8 @@ def why_uneditable(layer: Labels) -> str:
             f"{layer.name} has {layer.ndim} axes. Choose labels with z, y, x: split "
             "time points with Split Stack in the menu of the layer."
         )
+    if "undo" in vars(layer):
+        return f"{layer.name} is being corrected already. Press Finish there first."
     return why_copy(layer)
 
 

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -160,6 +161,7 @@ class OperationBox(QWidget):
         for button in (self.cancel, self.apply):
             last.addWidget(button, 1)
         column.addLayout(last)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         for button in self.findChildren(QPushButton):
             # Keys must go on reaching the canvas after a click.
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -72,6 +72,7 @@ class ProofreadWidget(Panel):
         self.reviewing = ReviewBox(self.viewer)
         self._asks_spacing = False
         self._again = timer(self, 0, self.start)
+        self._hinting = timer(self, 0, self._refresh_hint)
         self._fill()
         self._connect()
         self._on_layer()
@@ -138,10 +139,7 @@ class ProofreadWidget(Panel):
         """Write the labels to a TIFF stack."""
         layer = self.labels.layer
         if layer is not None and not self.is_busy:
-            stack = volume_of(layer).read()
-            self.run(
-                self._on_saved, proofread_tasks.save, stack, spacing_of(layer), path
-            )
+            self.run(self._on_saved, proofread_tasks.save, volume_of(layer), path)
 
     def on_busy(self, busy: bool) -> None:
         """Enable what may be used now."""
@@ -174,7 +172,6 @@ class ProofreadWidget(Panel):
         layout.addLayout(grid)
         layout.addWidget(self.operations)
         layout.addWidget(self.reviewing, 1)
-        layout.addStretch(0)
         self.save_button = QPushButton("Save labels…")
         self.save_button.setToolTip("Write the labels as a TIFF stack with its spacing")
         self.copy_button = QPushButton(COPY)
@@ -340,7 +337,8 @@ class ProofreadWidget(Panel):
             self.viewer.layers.selection.active = self.session.layer
 
     def _on_active(self, _event: Any = None) -> None:
-        self._refresh_hint()
+        """Look again when it has come to rest: a preview is active for a moment."""
+        self._hinting.start()
 
     def _on_spacing(self, spacing: Spacing) -> None:
         layer = self.labels.layer
@@ -348,8 +346,8 @@ class ProofreadWidget(Panel):
             return
         self._asks_spacing = True  # it may be corrected as long as it is new
         set_spacing(layer, spacing)
-        if self.session is not None:
-            self.session.editor.spacing = spacing
+        if self.control is not None:
+            self.control.refresh()
         self.viewer.reset_view()
         self._refresh()
 
@@ -378,7 +376,7 @@ class ProofreadWidget(Panel):
     def _refresh(self) -> None:
         """Bring buttons, rows and hint up to date."""
         layer, begun, busy = self.labels.layer, self.session is not None, self.is_busy
-        usable = layer is not None and not why_uneditable(layer)
+        usable = layer is not None and (begun or not why_uneditable(layer))
         spacing = spacing_of(layer) if usable else None
         self.spacing.show_spacing(spacing, enabled=usable)
         for part in (self.spacing, self.spacing_label):
@@ -407,7 +405,7 @@ class ProofreadWidget(Panel):
             self.hint(self.problem)
         elif self.viewer.layers.selection.active is not session.layer:
             self.hint(f"Select the layer {session.layer.name} to use clicks and keys.")
-        elif session.editor.spacing is None:
+        elif spacing_of(session.layer) is None:
             self.hint("Enter the spacing to use what works in nanometres.")
         else:
             self.hint("")

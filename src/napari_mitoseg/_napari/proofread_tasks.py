@@ -20,7 +20,7 @@ from napari_mitoseg.proofreading import rank as rank_objects
 from napari_mitoseg.proofreading.label_array import WritableArray
 from napari_mitoseg.proofreading.reviewed import annotate_reviewed
 from napari_mitoseg.proofreading.workspace import Workspace
-from napari_mitoseg.volume import Array, Region, Spacing, Volume
+from napari_mitoseg.volume import Array, Region, Volume
 
 
 def index(labels: WritableArray) -> Job[ObjectIndex]:
@@ -56,12 +56,12 @@ def copy(volume: Volume) -> Job[Array]:
     return copied
 
 
-def save(labels: Array, spacing: Spacing | None, path: Path) -> Job[Path]:
+def save(labels: Volume, path: Path) -> Job[Path]:
     """Write labels as a TIFF stack; see `write_labels_tiff`."""
     from napari_mitoseg.io import write_labels_tiff  # noqa: PLC0415
 
     yield Progress(0, 1, f"Writing {path.name}")
-    write_labels_tiff(path, labels, spacing)
+    write_labels_tiff(path, labels.read(), labels.spacing)
     return path
 
 

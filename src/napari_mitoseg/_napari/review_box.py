@@ -135,6 +135,7 @@ class ReviewBox(QWidget):
         self.decisions.setEnabled(begun)
         for shown_widget in (self.progress, self.table, self.decisions):
             shown_widget.setVisible(reviewing)
+        self._filler.setVisible(not reviewing)
         self.save.setEnabled(reviewing)
 
     def show_progress(self, n_done: int, n_objects: int) -> None:
@@ -163,6 +164,8 @@ class ReviewBox(QWidget):
         column.addWidget(Section("What to look for; files", self._more()))
         column.addWidget(self.progress)
         column.addWidget(self.table, 1)
+        self._filler = QWidget()
+        column.addWidget(self._filler, 1)
         self.decisions = QWidget()
         rows = QVBoxLayout(self.decisions)
         rows.setContentsMargins(0, 0, 0, 0)

@@ -1,6 +1,7 @@
 """Go through the objects of a session, note what was decided, and keep it on disk."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,16 @@ from napari_mitoseg._napari.comparison import Part
 from napari_mitoseg._napari.edit_keys import CORRECT, FIXED, NEXT, PREVIOUS
 from napari_mitoseg._napari.edit_session import EditSession
 from napari_mitoseg._napari.layers import look_at
+from napari_mitoseg._napari.lifetime import at_end
 from napari_mitoseg._napari.panel import timer
 from napari_mitoseg._napari.review_box import ReviewBox
 from napari_mitoseg._napari.review_table import ReviewRow
-from napari_mitoseg.errors import InvalidParameterError, MitoSegError, ReadError
+from napari_mitoseg.errors import (
+    InvalidParameterError,
+    MitoSegError,
+    ReadError,
+    WriteError,
+)
 from napari_mitoseg.proofreading import (
     Change,
     Delete,
@@ -30,6 +37,9 @@ from napari_mitoseg.volume import Region
 
 SUFFIX = ".review.json"
 AUTOSAVE_MS = 500
+N_SAID = 2
+"""Reasons in the line of status: what changes its height moves everything."""
+
 SAME = 0.5
 """Share of objects that must be where a saved review has them."""
 
@@ -54,10 +64,6 @@ class ReviewControl(QObject):
 
     Attributes
     ----------
-    queue : ReviewQueue or None
-        The review; None before there is one.
-    path : Path or None
-        Where it is kept.
     said : Signal(str)
         A line of status.
     failed : Signal(object)
@@ -77,10 +83,10 @@ class ReviewControl(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self.session, self._box, self._work = viewer, session, box, work
-        self.queue: ReviewQueue | None = None
+        self._file = _ReviewFile(review_path(session.layer))
+        at_end(self, self._file.write_last)
         self.current: int | None = None
         self._goes_on = False
-        self.path = review_path(session.layer)
         self._follow = timer(self, 0, self._on_settled)
         self._autosave = timer(self, AUTOSAVE_MS, self._save)
         session.edited.connect(self._on_edited)
@@ -89,6 +95,16 @@ class ReviewControl(QObject):
         session.bind(CORRECT, partial(self.mark, ReviewState.CORRECT))
         session.bind(FIXED, partial(self.mark, ReviewState.FIXED))
         self._show()
+
+    @property
+    def queue(self) -> ReviewQueue | None:
+        """The review; None before there is one."""
+        return self._file.queue
+
+    @property
+    def path(self) -> Path | None:
+        """Where it is kept; None where it is not."""
+        return self._file.path
 
     @property
     def is_begun(self) -> bool:
@@ -182,19 +198,19 @@ class ReviewControl(QObject):
         except MitoSegError as error:
             self.failed.emit(error)
             return
-        self.path = path
-        self._take(queue, f"Opened {path.name}")
+        self._file.path = path
+        self.take(queue, f"Opened {path.name}")
 
     def save(self, path: Path) -> None:
         """Keep the review in a file from now on."""
-        self.path = path
+        self._file.path = path
         self._save()
         if self.path is not None:
             self.said.emit(f"The review is kept in {path}, after each decision.")
 
     def close(self) -> None:
         """Write what is not written yet."""
-        if self._autosave.isActive():
+        if self._file.is_changed:
             self._autosave.stop()
             self._save()
 
@@ -207,12 +223,21 @@ class ReviewControl(QObject):
             if item.state is not ReviewState.OPEN and item.label in queue:
                 queue.mark(item.label, item.state)
         queue.follow(self.session.editor.index)
-        self._take(queue, f"Ranked {len(queue):,} objects")
+        self.take(queue, f"Ranked {len(queue):,} objects")
         self._changed()
 
-    def _take(self, queue: ReviewQueue, what: str) -> None:
+    def take(self, queue: ReviewQueue, what: str) -> None:
+        """Go through a review, from its first open object.
+
+        Parameters
+        ----------
+        queue : ReviewQueue
+            Of the objects of the session.
+        what : str
+            Where it comes from, for the line of status.
+        """
         _reopen(queue)
-        self.queue, self.current = queue, None
+        self._file.queue, self.current = queue, None
         self._show()
         self.go(1)
         first = "" if self.current is None else f" {_about(queue[self.current])}"
@@ -251,16 +276,14 @@ class ReviewControl(QObject):
 
     def _changed(self) -> None:
         self._show()
-        if self.path is not None:
-            self._autosave.start()
+        self._file.is_changed = True
+        self._autosave.start()
 
     def _save(self) -> None:
-        if self.queue is None or self.path is None:
-            return
         try:
-            self.queue.save(self.path)
+            self._file.write()
         except MitoSegError as error:
-            self.path = None
+            self._file.path = None
             self.failed.emit(error)
 
     def resume(self) -> None:
@@ -272,11 +295,11 @@ class ReviewControl(QObject):
             queue = ReviewQueue.load(path, index)
             self._check(queue, path)
         except (ReadError, InvalidParameterError) as error:
-            self.path = None
+            self._file.path = None
             self.failed.emit(error)
             return
         _reopen(queue)
-        self.queue = queue
+        self._file.queue = queue
         self._show()
         self.said.emit(
             f"Resumed {path.name}: {queue.progress.message}. {NEXT} goes on."
@@ -311,6 +334,26 @@ class ReviewControl(QObject):
             ReviewRow(one.label, one.score, "; ".join(one.reasons), one.state.value)
             for one in items
         ]
+
+
+class _ReviewFile:
+    """A review and where it is kept; knows nothing of Qt, see `at_end`."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.queue: ReviewQueue | None = None
+        self.is_changed = False
+
+    def write(self) -> None:
+        self.is_changed = False
+        if self.queue is not None and self.path is not None:
+            self.queue.save(self.path)
+
+    def write_last(self) -> None:
+        """Write what was decided in the last moment; there is nobody left to tell."""
+        if self.is_changed:
+            with suppress(WriteError):
+                self.write()
 
 
 def review_path(layer: Labels) -> Path | None:
@@ -358,5 +401,7 @@ def _is_there(item: ReviewItem, region: Region) -> bool:
 
 
 def _about(item: ReviewItem) -> str:
-    reasons = "; ".join(item.reasons) or "nothing is suspicious about it"
-    return f"Object {item.label}: {reasons}."
+    reasons = "; ".join(item.reasons[:N_SAID]) or "nothing is suspicious about it"
+    n_more = len(item.reasons) - N_SAID
+    more = f"; and {n_more} more, see the table" if n_more > 0 else ""
+    return f"Object {item.label}: {reasons}{more}."

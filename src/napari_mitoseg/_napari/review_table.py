@@ -147,7 +147,8 @@ class ReviewTable(QTableView):
             return
         if place != self.currentIndex().row():
             self.selectRow(place)
-        self.scrollTo(self.rows.index(place, 0))
+        centre = QAbstractItemView.ScrollHint.PositionAtCenter
+        self.scrollTo(self.rows.index(place, 0), centre)
 
     def _on_reached(self, index: QModelIndex) -> None:
         if index.isValid():
