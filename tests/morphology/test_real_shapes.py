@@ -52,7 +52,7 @@ def test_solidity_is_a_little_above_that_of_counted_voxels(measured, regions):
     _, columns = measured
     # The hull of scikit-image holds whole voxels, which shows in what is small; and
     # it takes long.
-    for row in np.flatnonzero(columns["n_voxels"] > 3000)[::12]:
+    for row in np.flatnonzero(columns["n_voxels"] > 3000)[::40]:
         theirs = regions[row].solidity
         assert theirs - 0.02 < columns["solidity"][row] < theirs + 0.1
 

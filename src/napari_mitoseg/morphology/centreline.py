@@ -144,6 +144,8 @@ def _neighbours(thin: NDArray[np.bool_]) -> tuple[Points, Integers]:
 
 
 def _components(n: int, pairs: Integers) -> tuple[int, Integers]:
+    if len(pairs) == 0:
+        return n, np.arange(n)
     ones = np.ones(len(pairs), bool)
     graph = coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     count, part = connected_components(graph, directed=False)

@@ -154,6 +154,34 @@ def resampled(field: SmoothField, step: float) -> SmoothField:
     return replace(field, values=values, spacing=(step, step, step))
 
 
+def trimmed(field: SmoothField, level: float) -> SmoothField:
+    """Leave out what lies farther from the object than two values.
+
+    Parameters
+    ----------
+    field : SmoothField
+        Any.
+    level : float
+        Above it lies the object.
+
+    Returns
+    -------
+    SmoothField
+        A part of the field, or all of it where nothing lies above the level.
+    """
+    inside = field.values > level
+    if not inside.any():
+        return field
+    first, cut = [], []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        found = np.flatnonzero(inside.any(axis=others))
+        first.append(max(0, int(found[0]) - 2))
+        cut.append(slice(first[-1], int(found[-1]) + 3))
+    origin = field.origin + np.multiply(first, field.spacing)
+    return replace(field, values=field.values[tuple(cut)], origin=origin)
+
+
 def _resampled_along(values: Floats, axis: int, stride: float) -> Floats:
     """Interpolate along one axis at multiples of a stride."""
     n = values.shape[axis]

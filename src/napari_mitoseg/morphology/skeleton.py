@@ -14,7 +14,12 @@ from scipy.spatial import KDTree
 from skimage.morphology import skeletonize
 
 from napari_mitoseg.morphology.centreline import Graph, Integers, Points, trace_voxels
-from napari_mitoseg.morphology.field import SmoothField, resampled, smooth_field
+from napari_mitoseg.morphology.field import (
+    SmoothField,
+    resampled,
+    smooth_field,
+    trimmed,
+)
 from napari_mitoseg.morphology.mesh import Mesh, cut_field
 from napari_mitoseg.morphology.pruning import pruned
 from napari_mitoseg.morphology.tips import Body, finish, half_widths
@@ -224,14 +229,15 @@ def _body(
     mask: Mask, field: SmoothField, level: float, step: float, surface: KDTree
 ) -> Body:
     """Interpolate an object to cubes, in as many parts as it has, cavities filled."""
-    fine = resampled(field, step)
+    fine = trimmed(resampled(field, step), level)
     parts, n = _parts(fine.values > level)
     if n != _parts(mask)[1]:
         # Too thin in places for that much smoothing.
         spacing = tuple(field.spacing / np.array(field.bins))
         finest = min(step, *field.spacing)
-        fine = resampled(smooth_field(mask, spacing, strength=0.0), finest)
         level = THIN_SHARE
+        raw = smooth_field(mask, spacing, strength=0.0)
+        fine = trimmed(resampled(raw, finest), level)
         parts, _ = _parts(fine.values > level)
     return Body(fine, level, fill_voids.fill(parts), surface)
 
