@@ -369,12 +369,14 @@ def review_path(layer: Labels) -> Path | None:
     Path or None
         Beside the file or the Zarr; None where the labels are in memory only.
     """
-    root = getattr(getattr(layer.data, "store", None), "root", None)
-    known = layer.source.path or root
+    store = getattr(layer.data, "store", None)
+    known = layer.source.path or getattr(store, "root", None)
     if not known:
         return None
     path = Path(str(known))
-    return path.with_name(path.name.split(".")[0] + SUFFIX)
+    stem = path.stem.removesuffix(".ome").removesuffix(".nii")
+    inside = str(getattr(layer.data, "path", "")).strip("/").replace("/", "-")
+    return path.with_name("-".join(filter(None, (stem, inside))) + SUFFIX)
 
 
 def _others(layer: Any, control: ReviewControl) -> list[Any]:
