@@ -138,6 +138,28 @@ def test_a_thread_too_thin_for_smoothing_stays_whole():
     assert path == pytest.approx(60 * 8, rel=0.1)
 
 
+def test_another_size_of_cubes_is_tried_where_thinning_loses_an_arm(monkeypatch):
+    from napari_mitoseg.morphology import skeleton as module
+
+    mask = np.zeros((9, 90, 90), bool)
+    mask[:, 40:49, :] = mask[:, 40:, 40:49] = True
+    given = skeletonize_object(mask, ISOTROPIC)
+    thinned, calls = module.skeletonize, []
+
+    def losing(solid):
+        thin = thinned(solid)
+        calls.append(solid.shape)
+        if len(calls) == 1:
+            thin[:, thin.shape[1] // 3 :] = False
+        return thin
+
+    monkeypatch.setattr(module, "skeletonize", losing)
+    found = skeletonize_object(mask, ISOTROPIC)
+    assert len(set(calls)) == 2
+    assert found.n_branches == given.n_branches == 3
+    assert found.length_um == pytest.approx(given.length_um, rel=0.02)
+
+
 def test_cavities_are_no_loops():
     mask = np.ones((15, 15, 15), bool)
     mask[5:10, 5:10, 5:10] = False

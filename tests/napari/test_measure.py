@@ -20,6 +20,7 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt
+from qtpy.QtWidgets import QScrollArea
 
 from napari_mitoseg._napari import measure_tasks
 from napari_mitoseg._napari.appearance import HIGHLIGHT
@@ -412,6 +413,13 @@ def test_a_click_in_3d_selects_the_first_object_behind_it(
     assert selected_labels(measured) == [1]
     click(viewer, (-500, 10, 210), along=(1, 0, 0))
     assert selected_labels(measured) == [5]
+    layer = viewer.layers["mitochondria"]
+    layer.data[5, 5:10, 5:10] = 2
+    measured.filter.set_filter(ObjectFilter((Range("n_voxels", high=50),)))
+    click(viewer, (-500, 70, 70), along=(1, 0, 0))  # through 1, which is hidden
+    assert selected_labels(measured) == [2]
+    click(viewer, (-500, 0, 0), along=(1, 0, 0))
+    assert selected_labels(measured) == []
 
 
 def test_panning_and_painting_select_nothing(
@@ -888,6 +896,27 @@ def test_selecting_with_the_mouse_in_plots(measured: MeasureWidget, qtbot: Any) 
 
 
 @needs_screen
+def test_the_row_of_a_clicked_object_is_scrolled_to(
+    make_napari_viewer: Any, finish: Finish
+) -> None:
+    window = make_napari_viewer(show=True)
+    window.window.resize(1280, 800)
+    labels = np.arange(1, 601, dtype=np.uint16).reshape(1, 20, 30)
+    add(window, "many", labels)
+    _, widget = window.window.add_plugin_dock_widget(
+        "napari-mitoseg", "Measure mitochondria"
+    )
+    run(widget, finish)
+    table = widget.table
+    for label in (580, 3):
+        y, x = np.argwhere(labels[0] == label)[0]
+        click(window, (0.0, float(y) * 10, float(x) * 10))
+        assert selected_labels(widget) == [label]
+        place = table.visualRect(table.objects.index(label - 1, 0)).center()
+        assert table.viewport().rect().contains(place)
+
+
+@needs_screen
 def test_in_a_window(
     make_napari_viewer: Any, qtbot: Any, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -899,13 +928,18 @@ def test_in_a_window(
     _, widget = window.window.add_plugin_dock_widget(
         "napari-mitoseg", "Measure mitochondria"
     )
+    window.window.show()
     window.window.resize(1280, 800)
+    scroll = widget.body.parent().parent()
+    assert isinstance(scroll, QScrollArea)
     run(widget, finish)
+    for page in range(widget.tabs.count()):  # nothing needs to be scrolled to
+        widget.tabs.setCurrentIndex(page)
+        qtbot.waitUntil(lambda: widget.body.height() <= scroll.viewport().height())
     for section in widget.sections.values():
         section.button.set_expanded(True)
     widget.filter.set_filter(ObjectFilter((Range("volume_um3", 1e-9),)))
     widget.colour.choose("n_voxels")
-    window.window.show()
     for page in range(widget.tabs.count()):
         widget.tabs.setCurrentIndex(page)
         qtbot.wait(10)

@@ -304,6 +304,7 @@ class MeasureWidget(Panel):
         self.keep_button.clicked.connect(self.keep_shown)
         self.table.reached.connect(self.jump)
         self.picker.picked.connect(self._on_picked)
+        self.picker.is_shown = self._is_shown
         self.selection.changed.connect(self._on_selection)
         self.filter.changed.connect(self._on_filter)
         self.filter.wants_selected.connect(self._pick_selected)
@@ -419,6 +420,11 @@ class MeasureWidget(Panel):
             self.selection.toggle(row)
         elif known.shown[row]:
             self.selection.select([row])
+
+    def _is_shown(self, label: int) -> bool:
+        """Say whether an object can be seen; one that is new can."""
+        row = None if self._current is None else self._current.row_of(label)
+        return row is None or self._current is None or bool(self._current.shown[row])
 
     def _on_saved(self, path: Path) -> None:
         self.say(f"Saved {path}.")

@@ -6,7 +6,7 @@ from weakref import WeakMethod
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_mitoseg._napari.lifetime import at_end
@@ -32,13 +32,16 @@ class ObjectPicker(QObject):
     ----------
     picked : Signal(object, bool)
         The label, 0 for background, and whether it comes to those that are selected.
+    is_shown : callable
+        Says of a label whether it can be seen: in 3D, clicks go through what cannot.
     """
 
     picked = Signal(object, bool)
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
-        self.layer: Layer | None = None
+        self.layer: Labels | None = None
+        self.is_shown: Callable[[int], bool] = bool
         callback = _unbound(WeakMethod(self._on_pressed))
         viewer.mouse_drag_callbacks.append(callback)
         at_end(self, lambda: viewer.mouse_drag_callbacks.remove(callback))
@@ -60,16 +63,53 @@ class ObjectPicker(QObject):
 
     def _pick(self, event: Any) -> None:
         layer: Any = self.layer
-        value: Any = layer.get_value(
-            event.position,
-            view_direction=event.view_direction,
-            dims_displayed=event.dims_displayed,
-            world=True,
-        )
-        if isinstance(value, tuple):  # a pyramid tells the level first
-            value = value[1]
-        if layer.visible:
-            self.picked.emit(int(value or 0), SHIFT in event.modifiers)
+        if not layer.visible:
+            return
+        is_solid = len(event.dims_displayed) == 3 and layer.ndim == 3
+        if is_solid and isinstance(layer.data, np.ndarray):
+            along = labels_along(layer, event)
+            label = next((one for one in along if one and self.is_shown(one)), 0)
+        else:
+            label = _label_at(layer, event)
+        self.picked.emit(label, SHIFT in event.modifiers)
+
+
+def labels_along(layer: Labels, event: Any) -> list[int]:
+    """List the labels behind a click in 3D, from front to back.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Labels in the memory, of three axes.
+    event : object
+        Mouse event of napari.
+
+    Returns
+    -------
+    list of int
+        Each label once, background too.
+    """
+    begin, end = layer.get_ray_intersections(
+        event.position, event.view_direction, event.dims_displayed, world=True
+    )
+    if begin is None or end is None:
+        return []
+    n_points = 4 * int(np.abs(np.subtract(end, begin)).max()) + 2
+    places = np.round(np.linspace(begin, end, n_points)).astype(int)
+    inside = np.clip(places, 0, np.array(layer.data.shape) - 1)
+    return list(dict.fromkeys(layer.data[tuple(inside.T)].tolist()))
+
+
+def _label_at(layer: Any, event: Any) -> int:
+    value = layer.get_value(
+        event.position,
+        view_direction=event.view_direction,
+        dims_displayed=event.dims_displayed,
+        world=True,
+    )
+    if isinstance(value, tuple):  # a pyramid tells the level first
+        value = value[1]
+    return int(value or 0)
 
 
 def _unbound(method: WeakMethod[Any]) -> Callable[..., Any]:

@@ -68,6 +68,8 @@ def iter_objects(
 
     Examples
     --------
+    >>> from napari_mitoseg.jobs import drain
+    >>> from napari_mitoseg.morphology import survey_labels
     >>> labels = np.array([[[0, 7, 7, 2]]])
     >>> survey = drain(survey_labels(labels, None))
     >>> [(o.label, o.mask.shape) for o in iter_objects(survey)]

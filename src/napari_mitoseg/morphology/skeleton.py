@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cc3d
 import fill_voids
@@ -28,9 +29,15 @@ CUBES_A_RADIUS = 6.0
 COARSEST = 2.0
 """Side of a cube at most, in steps of the field: thin parts of thick objects stay."""
 
-TRIED = (1.0, 0.93, 0.85, 0.77)
-"""Sizes of the cubes that are tried: scikit-image 0.25 to 0.26 thins some symmetric
-objects, 3 % of real mitochondria, to nothing, but not at every size."""
+OTHER_SIZES = (0.93, 0.85, 0.77)
+"""Sizes of the cubes that are tried next: scikit-image 0.26 thins some symmetric
+objects, or arms, to nothing, 3 % of real mitochondria, but not at every size."""
+
+FAR = 3.0
+"""Radii from a line to the surface from which on something is missing."""
+
+EVERY = 5
+"""Of the vertices of the surface, each fifth shows whether a part is missing."""
 
 SMALLEST_LOOP = 4
 """Length in voxels from which on a loop is no artefact of thinning."""
@@ -169,17 +176,48 @@ def skeleton_of(mask: Mask, field: SmoothField, mesh: Mesh, level: float) -> Ske
     Skeleton
         Its centreline; voxel 0 of the box lies at 0 nm.
     """
-    surface = KDTree(mesh.vertices)
-    for factor in TRIED:
-        body = _body(mask, field, level, factor * _step(field, mesh), surface)
-        thin = skeletonize(body.parts > 0)  # type: ignore[no-untyped-call]
-        gone = _vanished(thin, body)
-        if gone.size == 0:
-            break
-    graph = trace_voxels(_with_centres(thin, body, gone))
+    body, lines, _ = _thinned(mask, field, mesh, level)
+    graph = trace_voxels(_with_centres(lines, body))
     graph.place(body.step, body.field.origin)
     pruned(graph, body.radii, SMALLEST_LOOP * body.step)
     return _assembled([finish(piece, body) for piece in graph.pieces()], body)
+
+
+class _Thinned(NamedTuple):
+    """An object in cubes, the lines it was thinned to, and how far they leave it."""
+
+    body: Body
+    lines: Mask
+    farthest: float
+
+
+def _thinned(mask: Mask, field: SmoothField, mesh: Mesh, level: float) -> _Thinned:
+    """Thin an object to lines that lead through all of it."""
+    surface = KDTree(mesh.vertices)
+    step = _step(field, mesh)
+
+    def attempt(factor: float) -> _Thinned:
+        body = _body(mask, field, level, factor * step, surface)
+        lines = skeletonize(body.parts > 0)  # type: ignore[no-untyped-call]
+        return _Thinned(body, lines, _farthest(lines, body))
+
+    found = attempt(1.0)
+    for factor in OTHER_SIZES:
+        if found.farthest < FAR:
+            break
+        found = min(found, attempt(factor), key=lambda thinned: thinned.farthest)
+    return found
+
+
+def _farthest(thin: Mask, body: Body) -> float:
+    """Say how far the surface is from lines, in radii of the object there."""
+    if not thin.any():
+        return float("inf")
+    lines = np.argwhere(thin) * body.step + body.field.origin
+    far, nearest = KDTree(lines).query(body.surface.data[::EVERY])
+    radii = body.radii(lines) + body.step
+    # Where a line ends near the surface, its radius there says little.
+    return float((far / np.maximum(radii[nearest], np.median(radii))).max())
 
 
 def _body(
@@ -213,17 +251,12 @@ def _parts(solid: Mask) -> tuple[Parts, int]:
     return found.astype(np.uint32, copy=False), int(n)
 
 
-def _vanished(thin: Mask, body: Body) -> Integers:
-    """List the parts of which thinning has left nothing."""
+def _with_centres(thin: Mask, body: Body) -> Mask:
+    """Put a voxel into the middle of parts of which thinning has left nothing."""
     kept = np.zeros(int(body.parts.max(initial=0)) + 1, bool)
     kept[body.parts[thin]] = True
-    return np.flatnonzero(~kept[1:]) + 1
-
-
-def _with_centres(thin: Mask, body: Body, parts: Integers) -> Mask:
-    """Put a voxel into the middle of some parts."""
-    for number in parts:
-        part = np.argwhere(body.parts == number)
+    for gone in np.flatnonzero(~kept[1:]) + 1:
+        part = np.argwhere(body.parts == gone)
         far = np.square(part - part.mean(axis=0)).sum(axis=1)
         thin[tuple(part[far.argmin()])] = True
     return thin

@@ -96,7 +96,9 @@ def painted(content: ReportContent, z: int) -> Array:
     labels = content.labels.read_slice(z)[::step, ::step]
     grey = _grey(content, z)[::step, ::step, None].repeat(3, axis=2)
     colours = colours_of(labels)
-    inside, line = labels > 0, find_boundaries(labels, mode="inner")
+    inside = labels > 0
+    # scikit-image is not annotated throughout.
+    line: Array = find_boundaries(labels, mode="inner")  # type: ignore[no-untyped-call]
     grey[inside] = (1 - FILL) * grey[inside] + FILL * colours[inside]
     grey[line] = colours[line]
     return grey
