@@ -115,9 +115,9 @@ def test_objects_are_ranked(widget: ProofreadWidget, finish: Finish) -> None:
     first = widget.review.current
     assert first == shown(widget)[0]
     assert widget.session.selection == (first,)
-    words = {row.label: row.reason for row in model.rows}
+    words = {row.label: "; ".join(row.reasons) for row in model.rows}
     assert "border" in words[3]
-    assert model.data(model.index(0, WHY)) == model.rows[0].reason
+    assert model.data(model.index(0, WHY)) == "; ".join(model.rows[0].reasons)
 
 
 def test_only_what_is_ticked_is_looked_for(
@@ -130,7 +130,7 @@ def test_only_what_is_ticked_is_looked_for(
     widget.reviewing.rank.click()
     finish(widget)
     rows = widget.reviewing.table.rows.rows
-    assert [row.label for row in rows if row.reason] == [3]
+    assert [row.label for row in rows if row.reasons] == [3]
 
 
 def test_evidence_must_fit(
@@ -153,7 +153,9 @@ def test_a_probability_counts(
     widget.reviewing.probability.choose(image)
     widget.reviewing.rank.click()
     finish(widget)
-    words = {row.label: row.reason for row in widget.reviewing.table.rows.rows}
+    words = {
+        row.label: "; ".join(row.reasons) for row in widget.reviewing.table.rows.rows
+    }
     assert "probability" in words[2]
     assert "probability" not in words[4]
 
