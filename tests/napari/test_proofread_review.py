@@ -10,6 +10,7 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from napari.layers._source import layer_source
 
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.proofread import ProofreadWidget
@@ -114,9 +115,9 @@ def test_objects_are_ranked(widget: ProofreadWidget, finish: Finish) -> None:
     first = widget.review.current
     assert first == shown(widget)[0]
     assert widget.session.selection == (first,)
-    words = {row.label: row.reason for row in model.rows}
+    words = {row.label: "; ".join(row.reasons) for row in model.rows}
     assert "border" in words[3]
-    assert model.data(model.index(0, WHY)) == model.rows[0].reason
+    assert model.data(model.index(0, WHY)) == "; ".join(model.rows[0].reasons)
 
 
 def test_only_what_is_ticked_is_looked_for(
@@ -129,7 +130,7 @@ def test_only_what_is_ticked_is_looked_for(
     widget.reviewing.rank.click()
     finish(widget)
     rows = widget.reviewing.table.rows.rows
-    assert [row.label for row in rows if row.reason] == [3]
+    assert [row.label for row in rows if row.reasons] == [3]
 
 
 def test_evidence_must_fit(
@@ -152,7 +153,9 @@ def test_a_probability_counts(
     widget.reviewing.probability.choose(image)
     widget.reviewing.rank.click()
     finish(widget)
-    words = {row.label: row.reason for row in widget.reviewing.table.rows.rows}
+    words = {
+        row.label: "; ".join(row.reasons) for row in widget.reviewing.table.rows.rows
+    }
     assert "probability" in words[2]
     assert "probability" not in words[4]
 
@@ -300,6 +303,20 @@ def test_a_broken_file_is_said(
     finish(widget)
     assert "Cannot read" in errors[0]
     assert widget.session is not None
+
+
+def test_each_labels_have_a_review_of_their_own(tmp_path: Path) -> None:
+    group = zarr.open_group(str(tmp_path / "cells.ome.zarr"), mode="w")
+    array = group.create_array("labels/instances", shape=SHAPE, dtype="uint8")
+    found = review_path(Labels(array))
+    assert found == tmp_path / "cells-labels-instances.review.json"
+    names = ("cells.v1.tif", "cells.v2.ome.tif", "cells.v3.nii.gz")
+    paths = []
+    for name in names:
+        with layer_source(path=str(tmp_path / name)):
+            paths.append(review_path(Labels(made_up())))
+    stems = ("cells.v1", "cells.v2", "cells.v3")
+    assert paths == [tmp_path / f"{stem}.review.json" for stem in stems]
 
 
 def test_labels_in_memory_are_kept_where_the_user_says(

@@ -18,7 +18,6 @@ from napari_mitoseg._napari.layers import look_at
 from napari_mitoseg._napari.lifetime import at_end
 from napari_mitoseg._napari.panel import timer
 from napari_mitoseg._napari.review_box import ReviewBox
-from napari_mitoseg._napari.review_table import ReviewRow
 from napari_mitoseg.errors import (
     InvalidParameterError,
     MitoSegError,
@@ -166,7 +165,7 @@ class ReviewControl(QObject):
         place = part.place_of(label, entry.region.start, entry.region.stop, middle)
         if place is not None:
             look_at(self._viewer, session.layer, place)
-        self._box.table.show_rows(self._rows(), label)
+        self._box.table.show_rows(self.queue.items, label)
         self.said.emit(_about(self.queue[label]))
 
     def mark(self, state: ReviewState | str) -> None:
@@ -324,16 +323,9 @@ class ReviewControl(QObject):
         self._box.show_state(begun=True, reviewing=self.queue is not None)
         if self.queue is not None:
             self._box.show_progress(self.queue.n_done, len(self.queue))
-            self._box.table.show_rows(self._rows(), self.current)
+            self._box.table.show_rows(self.queue.items, self.current)
         kept = "not kept yet" if self.path is None else f"kept in {self.path}"
         self._box.save.setToolTip(f"Choose where the review is kept: {kept}")
-
-    def _rows(self) -> list[ReviewRow]:
-        items = () if self.queue is None else self.queue.items
-        return [
-            ReviewRow(one.label, one.score, "; ".join(one.reasons), one.state.value)
-            for one in items
-        ]
 
 
 class _ReviewFile:
@@ -369,12 +361,14 @@ def review_path(layer: Labels) -> Path | None:
     Path or None
         Beside the file or the Zarr; None where the labels are in memory only.
     """
-    root = getattr(getattr(layer.data, "store", None), "root", None)
-    known = layer.source.path or root
+    store = getattr(layer.data, "store", None)
+    known = layer.source.path or getattr(store, "root", None)
     if not known:
         return None
     path = Path(str(known))
-    return path.with_name(path.name.split(".")[0] + SUFFIX)
+    stem = path.stem.removesuffix(".ome").removesuffix(".nii")
+    inside = str(getattr(layer.data, "path", "")).strip("/").replace("/", "-")
+    return path.with_name("-".join(filter(None, (stem, inside))) + SUFFIX)
 
 
 def _others(layer: Any, control: ReviewControl) -> list[Any]:

@@ -1,11 +1,13 @@
 """The objects that are to be looked at, the most suspicious first."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from napari_mitoseg.proofreading import ReviewItem
 
 COLOURS = {
     "open": "#6b7280",
@@ -25,35 +27,14 @@ ROW_HEIGHT, N_SHOWN = 22, 3
 Role = Qt.ItemDataRole
 
 
-class ReviewRow(NamedTuple):
-    """One object of a review.
-
-    Attributes
-    ----------
-    label : int
-        Its number.
-    score : float
-        0 to 1.
-    reason : str
-        In words.
-    state : str
-        A key of `COLOURS`.
-    """
-
-    label: int
-    score: float
-    reason: str
-    state: str
-
-
 class ReviewModel(QAbstractTableModel):
     """Rows in the order of the review; there may be many thousands."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.rows: Sequence[ReviewRow] = ()
+        self.rows: Sequence[ReviewItem] = ()
 
-    def set_rows(self, rows: Sequence[ReviewRow]) -> None:
+    def set_rows(self, rows: Sequence[ReviewItem]) -> None:
         """Show other objects, or the same ones in other states."""
         same = [row.label for row in rows] == [row.label for row in self.rows]
         if same and rows:
@@ -77,9 +58,9 @@ class ReviewModel(QAbstractTableModel):
         """Return text, colour or alignment of a cell."""
         row, column = self.rows[index.row()], index.column()
         if role == Role.DisplayRole:
-            return (str(row.label), f"{row.score:.2f}", row.reason)[column]
+            return (str(row.label), f"{row.score:.2f}", "; ".join(row.reasons))[column]
         if role == Role.ToolTipRole:
-            return f"{row.label}, {row.state}: {row.reason}"
+            return f"{row.label}, {row.state}: {'; '.join(row.reasons)}"
         if role == Role.DecorationRole and column == 0:
             return QColor(COLOURS[row.state])
         if role == Role.TextAlignmentRole and column == SCORE:
@@ -130,12 +111,12 @@ class ReviewTable(QTableView):
         """Ask for few rows: the table takes what room is left."""
         return QSize(super().sizeHint().width(), self.minimumHeight())
 
-    def show_rows(self, rows: Sequence[ReviewRow], current: int | None) -> None:
+    def show_rows(self, rows: Sequence[ReviewItem], current: int | None) -> None:
         """Show a review, and which of its objects is looked at.
 
         Parameters
         ----------
-        rows : sequence of ReviewRow
+        rows : sequence of ReviewItem
             In order.
         current : int or None
             A label.
