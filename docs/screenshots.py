@@ -2,9 +2,10 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [WIDGET]
 
-WIDGET is segment, annotate, train, evaluate or restore. Those that train do so for a
-minute. Look at each picture before it is committed: nothing cut off, nothing that must
-be scrolled to.
+WIDGET is segment, annotate, train, evaluate, restore, measure, export or proofread.
+Those that train do so for a minute; the last three need the real masks ($MITOSEG_DATA,
+or ../shared/data). Look at each picture before it is committed: nothing cut off,
+nothing that must be scrolled to.
 """
 
 import argparse
@@ -23,10 +24,22 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_tasks import TrainingChoices
 from napari_mitoseg._napari.evaluate import EvaluateWidget
+from napari_mitoseg._napari.export import ExportWidget
 from napari_mitoseg._napari.layers import show_scale_bar
+from napari_mitoseg._napari.measure import MeasureWidget
+from napari_mitoseg._napari.object_filter import ObjectFilter, Range
+from napari_mitoseg._napari.plot_box import SCATTER
+from napari_mitoseg._napari.proofread import ProofreadWidget
 from napari_mitoseg._napari.restore import RestoreWidget
+from napari_mitoseg._napari.review_box import SLICE
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
 from napari_mitoseg._napari.train import TrainWidget
+from napari_mitoseg.io import read_labels, read_volume
+from napari_mitoseg.jobs import drain
+from napari_mitoseg.labelling import label_components
+from napari_mitoseg.morphology import ALL_FAMILIES, measure_labels
+from napari_mitoseg.report import ReportContent
+from napari_mitoseg.report.view import draw_view
 from napari_mitoseg.samples import synthetic_em
 from napari_mitoseg.training.interpolation_settings import InterpolationSettings
 
@@ -39,6 +52,9 @@ NAMES = {
     EvaluateWidget: "Evaluate a segmentation",
     TrainWidget: "Train on labels",
     RestoreWidget: "Restore noisy slices",
+    MeasureWidget: "Measure mitochondria",
+    ProofreadWidget: "Proofread labels",
+    ExportWidget: "Export labels",
 }
 TRAIN_MINUTES = 1.0
 
@@ -243,12 +259,244 @@ def shoot_restore(folder: Path, shape: tuple[int, ...]) -> None:
     viewer.close()
 
 
+def shoot_measure(folder: Path, shape: tuple[int, ...]) -> None:  # noqa: ARG001 - of the real data
+    """Take the pictures of the Measure widget: table, colours, plots, groups."""
+    viewer, widget = open_measure("brain")
+    widget.context.image.choose(viewer.layers[0])
+    widget.families.set_families(ALL_FAMILIES)
+    shoot(viewer, "measure-before", folder)
+    measure(widget)
+    select_largest(widget)
+    shoot(viewer, "measure-table", folder)
+    widget.sections["Colour"].button.set_expanded(True)
+    widget.sections["Filter"].button.set_expanded(True)
+    widget.colour.choose("volume_um3")
+    widget.filter.set_filter(
+        ObjectFilter((Range("n_slices", 3), Range("volume_um3", high=0.2)))
+    )
+    widget.selection.clear()
+    shoot(viewer, "measure-colour", folder)
+    viewer.close()
+    viewer, widget = open_measure(LONG)
+    measure(widget)
+    shoot(viewer, "measure-long-names", folder)
+    viewer.close()
+    shoot_shapes(folder)
+    save_figure(folder)
+
+
+def shoot_shapes(folder: Path) -> None:
+    """Take the pictures of three volumes of whole mitochondria in 3D."""
+    viewer = new_window()
+    spacing = (15.0, 16.0, 16.0)
+    for path in sorted((data_folder() / "urocell_masks").glob("*.tif")):
+        labels = read_labels(path).read()
+        options: Any = {"scale": spacing, "units": ("nm",) * 3, "visible": False}
+        viewer.add_labels(labels, name=path.stem, **options)
+    widget = add_widget(viewer, MeasureWidget)
+    for layer in [*viewer.layers]:
+        widget.labels.choose(layer)
+        measure(widget)
+    layer.visible = True
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    widget.colour.choose("volume_um3")
+    widget.tabs.setCurrentWidget(widget.plot)
+    widget.plot.kind.setCurrentText(SCATTER)
+    for log in (widget.plot.log_along, widget.plot.log_up):
+        log.setChecked(True)
+    shoot(viewer, "measure-scatter", folder)
+    select_largest(widget)
+    shoot(viewer, "measure-selected", folder)
+    widget.plot.kind.setCurrentIndex(0)
+    shoot(viewer, "measure-histogram", folder)
+    widget.selection.clear()
+    viewer.reset_view()
+    widget.tabs.setCurrentWidget(widget.groups)
+    widget.groups.log.setChecked(True)
+    shoot(viewer, "measure-groups", folder)
+    viewer.close()
+
+
+def save_figure(folder: Path) -> None:
+    """Do what docs/tutorials/from-labels-to-a-figure.md says, and save its figure."""
+    viewer, segment, truth = open_widget(SegmentWidget, "synthetic EM", (24, 512, 512))
+    options = {"scale": viewer.layers[0].scale, "units": ("nm",) * 3}
+    viewer.add_labels(truth, name="synthetic EM truth", visible=False, **options)
+    segment.start_run()
+    wait(lambda: not segment.is_busy and RUN in segment.shown)
+    widget = add_widget(viewer, MeasureWidget)
+    for kind in ("instances", "truth"):
+        widget.labels.choose(viewer.layers[f"synthetic EM {kind}"])
+        measure(widget)
+        widget.filter.set_filter(ObjectFilter((Range("n_slices", 3),)))
+    widget.tabs.setCurrentWidget(widget.groups)
+    widget.groups.log.setChecked(True)
+    settle()
+    widget.save_figure(widget.groups.canvas, folder / "measure-figure.png")
+    viewer.close()
+
+
+def open_measure(name: str) -> tuple[napari.Viewer, MeasureWidget]:
+    """Open a real stack with its mitochondria, and the Measure widget."""
+    return open_brain(name, MeasureWidget)
+
+
+def open_brain(name: str, kind: type[QWidget]) -> tuple[napari.Viewer, Any]:
+    """Open a real stack with its mitochondria, and a widget."""
+    source = data_folder() / "sbem_brain"
+    spacing = (40.0, 5.9, 5.9)
+    options: Any = {"scale": spacing, "units": ("nm",) * 3}
+    viewer = new_window()
+    volume = read_volume(source / "image.tif", spacing=spacing)
+    viewer.add_image(volume.read(), name=name, **options)
+    mask = read_labels(source / "mitochondria.tif").read() > 0
+    labels, _ = label_components(mask, 26)
+    viewer.add_labels(labels, name=f"{name} instances", **options)
+    show_scale_bar(viewer)
+    widget = add_widget(viewer, kind)
+    viewer.dims.set_current_step(0, 10)
+    settle()
+    viewer.reset_view()
+    return viewer, widget
+
+
+def shoot_proofread(folder: Path, shape: tuple[int, ...]) -> None:  # noqa: ARG001 - of the real data
+    """Take the pictures of the Proofread widget: rank, select, split, decide."""
+    viewer, widget = open_brain("brain", ProofreadWidget)
+    shoot(viewer, "proofread-before", folder)
+    begin_proofreading(widget)
+    widget.review.rank()
+    wait(lambda: not widget.is_busy)
+    viewer.scene.camera.zoom *= 2
+    widget.review.go(1)
+    for state in ("correct", "fixed", "correct"):
+        widget.review.mark(state)
+    items = widget.review.queue.items
+    necks = [one for one in items if "neck" in "".join(one.reasons[:1])]
+    middle = min(necks, key=lambda one: np.hypot(*np.subtract(one.point[1:], 512)))
+    widget.review.look_at(middle.label)
+    shoot(viewer, "proofread-review", folder)
+    widget.control.choose("split-by-distance")
+    wait(lambda: not widget.is_busy)
+    viewer.dims.set_current_step(0, widget.control.previews[0].region.stop[0] - 2)
+    shoot(viewer, "proofread-split", folder)
+    widget.control.cancel()
+    widget.annotate(SLICE)
+    wait(lambda: not widget.is_busy)
+    viewer.layers[1].visible = True
+    shoot(viewer, "proofread-annotation", folder)
+    viewer.close()
+    viewer, widget = open_brain(LONG, ProofreadWidget)
+    begin_proofreading(widget)
+    shoot(viewer, "proofread-long-names", folder)
+    viewer.close()
+    shoot_proofread_shapes(folder)
+
+
+def shoot_proofread_shapes(folder: Path) -> None:
+    """Take the picture of a split that is previewed in 3D."""
+    viewer = new_window()
+    path = data_folder() / "urocell_masks" / "fib1-3-2-1.tif"
+    options: Any = {"scale": (15.0, 16.0, 16.0), "units": ("nm",) * 3}
+    viewer.add_labels(read_labels(path).read(), name=path.stem, **options)
+    widget = add_widget(viewer, ProofreadWidget)
+    settle()
+    begin_proofreading(widget)
+    widget.review.rank()
+    wait(lambda: not widget.is_busy)
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    widget.review.look_at(8)
+    widget.control.choose("split-by-distance")
+    wait(lambda: not widget.is_busy)
+    shoot(viewer, "proofread-3d", folder)
+    viewer.close()
+
+
+def begin_proofreading(widget: ProofreadWidget) -> None:
+    """Press *Start* and wait."""
+    widget.start()
+    wait(lambda: not widget.is_busy and widget.session is not None)
+    settle()
+
+
+def new_window() -> napari.Viewer:
+    """Open napari at the size of the pictures."""
+    viewer = napari.Viewer(show=True)
+    viewer.window._qt_window.resize(*WINDOW)
+    return viewer
+
+
+def add_widget(viewer: napari.Viewer, kind: type[QWidget]) -> Any:
+    """Dock a widget on the right."""
+    widget = kind(viewer)
+    viewer.window.add_dock_widget(widget, name=NAMES[kind], area="right")
+    return widget
+
+
+def measure(widget: MeasureWidget) -> None:
+    """Measure everything there is."""
+    widget.families.set_families(ALL_FAMILIES)
+    widget.start_run()
+    wait(lambda: not widget.is_busy and widget.current is not None)
+
+
+def select_largest(widget: MeasureWidget) -> None:
+    """Select the largest object that is shown, and go to it."""
+    columns = widget.current.columns
+    row = int(np.argmax(columns["n_voxels"] * widget.current.shown))
+    widget.selection.select([row])
+    widget.jump(row)
+
+
+def data_folder() -> Path:
+    """Return where the real data are."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    return Path(os.environ.get("MITOSEG_DATA", beside))
+
+
+def shoot_export(folder: Path, shape: tuple[int, ...]) -> None:  # noqa: ARG001 - of the real data
+    """Take the pictures of the Export widget, and of a report."""
+    spacing = (15.0, 16.0, 16.0)
+    path = min((data_folder() / "urocell_masks").glob("*.tif"))
+    labels = read_labels(path, spacing=spacing)
+    options: Any = {"scale": spacing, "units": ("nm",) * 3}
+    viewer = new_window()
+    layer = viewer.add_labels(labels.read(), name=path.stem, **options)
+    show_scale_bar(viewer)
+    widget = add_widget(viewer, ExportWidget)
+    viewer.dims.ndisplay = 3
+    settle()
+    viewer.reset_view()
+    shoot(viewer, "export-volume", folder)
+    widget.kind.setCurrentIndex(1)
+    layer.selected_label = 7
+    widget.picked.click()
+    with tempfile.TemporaryDirectory() as temporary:
+        widget.export(Path(temporary) / "mitochondria.obj")
+        wait(lambda: not widget.is_busy)
+    widget.say("Exported mitochondria.obj.")
+    shoot(viewer, "export-surfaces", folder)
+    unknown = viewer.add_labels(layer.data, name=LONG, visible=False)
+    widget.labels.choose(unknown)
+    widget.kind.setCurrentIndex(3)
+    shoot(viewer, "export-long-names", folder)
+    viewer.close()
+    table = drain(measure_labels(labels.data, spacing))
+    view = drain(draw_view(ReportContent(labels, table)))
+    view.savefig(folder / "report-view.png", bbox_inches="tight", dpi=100)
+
+
 PICTURES = {
     "segment": shoot_segment,
     "annotate": shoot_annotate,
     "evaluate": shoot_evaluate,
     "train": shoot_train,
     "restore": shoot_restore,
+    "measure": shoot_measure,
+    "proofread": shoot_proofread,
+    "export": shoot_export,
 }
 
 

@@ -83,7 +83,9 @@ def test_segment_writes_the_promised_files(
     assert instances.dtype == np.uint32
     assert set(np.unique(semantic)) <= {0, 1}
     assert set(np.unique(boundary)) <= {0, 1}
-    assert said.startswith(f"{instances.max()} mitochondria in image")
+    n = int(instances.max())
+    word = "mitochondrion" if n == 1 else "mitochondria"
+    assert said.startswith(f"{n} {word} in image")
     assert read_labels(out / "instances.tif").spacing == (40.0, 16.0, 16.0)
 
 
@@ -307,6 +309,37 @@ def test_evaluate_writes_the_errors(run: Command, tmp_path: Path) -> None:
     assert ["ap75_large", "-"] in [line.split() for line in said.splitlines()]
 
 
+def test_evaluate_takes_the_parts_of_a_mask_for_instances(
+    run: Command, tmp_path: Path
+) -> None:
+    truth = np.zeros((1, 5, 6), np.uint8)
+    truth[0, :2], truth[0, 3:] = 1, 1
+    found = np.where(truth, np.arange(1, 6)[:, None] // 3 + 5, 0).astype(np.uint8)
+    for name, array in (("truth", truth), ("found", found)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", array)
+    pair = (tmp_path / "found.tif", tmp_path / "truth.tif", "--json", "--instances")
+    status, said, error = run("evaluate", *pair)
+    assert status == 0
+    assert "truth is a mask" in error
+    assert (json.loads(said)["n_true"], json.loads(said)["ap75"]) == (2, 1)
+    _, said, error = run("evaluate", *pair, "--labels", "instances")
+    assert (json.loads(said)["n_true"], error) == (1, "")
+
+
+def test_an_image_given_as_labels_is_refused(
+    run: Command, image_file: Path, tmp_path: Path, stack: Volume
+) -> None:
+    mask = tmp_path / "mask.tif"
+    tifffile.imwrite(mask, (stack.read() > stack.read().mean()).astype(np.uint8))
+    options = ("--model", "fast", "--spacing", SPACING, "--out", tmp_path / "model")
+    for command in (
+        ("evaluate", mask, image_file),
+        ("train", image_file, image_file, *options),
+    ):
+        status, _, error = run(*command)
+        assert (status, "looks like an image" in error) == (2, True)
+
+
 def test_evaluate_with_bad_files_writes_nothing(run: Command, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.eye(4, dtype=np.uint8))
     tifffile.imwrite(tmp_path / "b.tif", np.eye(5, dtype=np.uint8))
@@ -327,6 +360,28 @@ def test_evaluate_refuses_other_shapes(run: Command, tmp_path: Path) -> None:
     status, _, error = run("evaluate", tmp_path / "a.tif", tmp_path / "b.tif")
     assert status == 2
     assert "shape" in error
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_network_runs(
+    segment: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    monkeypatch.setattr("napari_mitoseg.pipeline.run_recipe", pytest.fail)
+    status, _, error = segment("--out", tmp_path / "file")
+    assert status == 2
+    assert "Cannot write into" in error
+
+
+def test_an_interrupted_command_says_what_can_be_done(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_mitoseg.models.zoo.list_models", interrupt)
+    status, _, error = run("models")
+    assert status == 130
+    assert "--resume" in error
 
 
 def test_models_lists_spacing_licence_scores_and_place(run: Command) -> None:
@@ -440,6 +495,7 @@ def test_training_on_labels_writes_a_model_with_its_provenance(
         "weights.safetensors",
     }
     assert said.startswith(f"Model written to {out} after 2 steps, IoU 0.")
+    assert "Only 2 steps were made" in said
     card = json.loads((out / "model.json").read_text(encoding="utf-8"))
     assert [data.split("), ")[1] for data in card["data"]] == [
         "all slices, but slices 1–2"
@@ -580,7 +636,7 @@ def test_images_are_prepared_before_training_as_told(
     [
         (lambda shape: np.zeros(shape, np.uint8), "no mitochondrion"),
         (lambda shape: np.ones(shape[1:], np.uint8), "have shape"),
-        (lambda shape: np.ones(shape, np.float32), "whole numbers"),
+        (lambda shape: np.full(shape, 0.5, np.float32), "whole numbers"),
     ],
 )
 def test_labels_that_cannot_be_trained_on_leave_nothing(
@@ -607,8 +663,8 @@ def test_labels_that_cannot_be_trained_on_leave_nothing(
         ((), "No slice and no region is marked"),
         (("--slices", "99"), "Slice 99 was asked for"),
         (("--slices", "0"), "no good slice below"),
-        (("--box", "1,2,3"), "boxes"),
-        (("--box", "1,a,3,4,5"), "boxes"),
+        (("--box", "1,2,3"), "five whole numbers"),
+        (("--box", "1,a,3,4,5"), "five whole numbers"),
     ],
 )
 def test_what_cannot_be_restored_is_said(

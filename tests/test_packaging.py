@@ -97,7 +97,8 @@ def imported(folder, *, gui):
 
 def test_the_core_declares_exactly_what_it_imports(project):
     homes = packages_distributions()
-    needed = {homes[top][0].lower() for top in imported(SOURCE, gui=False)}
+    imports = imported(SOURCE, gui=False)
+    needed = {homes[top][0].lower().replace("_", "-") for top in imports}
 
     declared = names(project["project"]["dependencies"])
     # imagecodecs is imported by tifffile, when a TIFF is compressed.

@@ -5,7 +5,8 @@ validation, the form in napari, the command-line option, the JSON in a recipe an
 the row in the documentation.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -45,7 +46,7 @@ class Params(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise InvalidParameterError(describe(error)) from error
+            raise InvalidParameterError(describe(error, cls.model_fields)) from error
 
 
 def param(
@@ -93,25 +94,37 @@ def is_advanced(field: FieldInfo) -> bool:
     return isinstance(extra, dict) and bool(extra.get("advanced"))
 
 
-def describe(error: ValidationError) -> str:
+def describe(error: ValidationError, names: Collection[str] = ()) -> str:
     """Say in one line what a validation found wrong.
 
     Parameters
     ----------
     error : pydantic.ValidationError
         What pydantic raised.
+    names : collection of str
+        The fields there are, to choose from where one is given that is not.
 
     Returns
     -------
     str
         One sentence a finding: field, what was given, what is allowed.
     """
-    return " ".join(_finding(error.title, item) for item in error.errors())
+    return " ".join(_finding(error.title, item, names) for item in error.errors())
 
 
-def _finding(title: str, item: Mapping[str, Any]) -> str:
+def _finding(title: str, item: Mapping[str, Any], names: Collection[str]) -> str:
     own = item.get("ctx", {}).get("error")
     if isinstance(own, MitoSegError):
         return str(own)
     place = ".".join(map(str, item["loc"])) or "value"
+    if item["type"] == "extra_forbidden":
+        # Deeper down other names are allowed, which are not known here.
+        return _unknown(title, place, names if len(item["loc"]) == 1 else ())
     return f"{title} {place}: {item['msg']} (given: {item['input']!r})."
+
+
+def _unknown(title: str, name: str, names: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    choice = f" Choose from: {', '.join(names)}." if names else ""
+    return f"{title} has no setting {name!r}.{hint}{choice}"

@@ -10,6 +10,7 @@ import pytest
 
 from napari_mitoseg.errors import InvalidParameterError, WriteError
 from napari_mitoseg.io import staged
+from napari_mitoseg.io.atomic import check_writable
 
 NAMES = ("a.txt", "b.txt")
 
@@ -161,3 +162,16 @@ def test_a_disk_that_takes_no_more_leaves_nothing(tmp_path):
     assert len(lines) == 3, done.stdout
     assert all(line.startswith("Cannot write into") for line in lines[:2])
     assert lines[2] == "[]"
+
+
+def test_trying_leaves_nothing(tmp_path):
+    check_writable(tmp_path)
+    check_writable(tmp_path / "deep" / "er")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_is_refused_beforehand(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(WriteError, match="name of the folder"):
+        check_writable(tmp_path / "file")
+    assert listing(tmp_path) == {"file": "mine"}

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from napari_mitoseg.errors import ReadError
 from napari_mitoseg.io import check_image, read_volume
-from napari_mitoseg.io.checks import looks_like_labels
+from napari_mitoseg.io.checks import check_labels, looks_like_labels
 from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.volume import Volume
 
@@ -138,3 +138,36 @@ def test_real_labels_are_found(data_folder, name):
 def test_changed_real_images_pass(data_folder, name, change):
     plane = read_volume(data_folder / name).read_slice(1)
     accept(change(plane))
+
+
+def test_an_image_is_not_taken_for_labels():
+    with pytest.raises(ReadError, match="looks like an image"):
+        check_labels(Volume(NOISE))
+
+
+@pytest.mark.parametrize(
+    "plane",
+    [
+        discs(40, 9),
+        np.zeros((9, 9), np.uint8),
+        np.eye(64, dtype=np.uint8),
+        np.diag(np.arange(64)),
+        np.kron(np.arange(64).reshape(8, 8), np.ones((2, 2), int)),
+    ],
+    ids=["discs", "empty", "mask", "single voxels", "tiny"],
+)
+def test_labels_pass_for_labels(plane):
+    check_labels(Volume(np.stack([plane, plane])))
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", LABELS)
+def test_real_labels_pass_for_labels(data_folder, name):
+    check_labels(read_volume(data_folder / name))
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", IMAGES)
+def test_real_images_are_not_taken_for_labels(data_folder, name):
+    with pytest.raises(ReadError, match="looks like an image"):
+        check_labels(read_volume(data_folder / name))

@@ -414,4 +414,4 @@ def test_a_mask_of_bits_is_numbers(tif):
 
 def test_labels_are_whole_numbers(tif):
     with pytest.raises(ReadError, match="float32 values; labels are whole"):
-        read_labels(write(tif, STACK.astype("f4"), **GREY))
+        read_labels(write(tif, STACK.astype("f4") + 0.5, **GREY))

@@ -83,7 +83,7 @@ def test_any_whole_numbers(dtype):
 @pytest.mark.parametrize(
     ("labels", "error", "words"),
     [
-        (np.zeros((2, 2), np.uint8), ShapeError, "three axes"),
+        (np.zeros((1, 2, 2, 2), np.uint8), ShapeError, "three axes"),
         (np.zeros((1, 2, 2), np.float32), InvalidParameterError, "float32"),
         (np.full((1, 2, 2), -1, np.int8), InvalidParameterError, "below 0"),
     ],
@@ -95,7 +95,8 @@ def test_what_cannot_be_measured(labels, error, words):
 
 def test_reports_progress():
     reports = list(measure_labels(two_objects(), SPACING))
-    assert [r.done for r in reports] == [1, 2, 3]
+    assert [r.done for r in reports] == [1]
+    assert reports[-1].fraction == 1
 
 
 def test_table_reads_back_from_csv(tmp_path):
@@ -115,3 +116,28 @@ def test_columns_of_different_length_leave_no_file(tmp_path):
     with pytest.raises(ValueError, match="shorter"):
         write_table_csv(tmp_path / "t.csv", {"a": [1, 2], "b": [1]})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_million_objects():
+    labels = np.arange(1, 10**6 + 1, dtype=np.uint32).reshape(100, 100, 100)
+    table = measured(labels)
+    assert len(table) == 10**6
+    assert (table.columns["n_voxels"] == 1).all()
+    z, y, x = (table.columns[f"{axis}_start"][123_456] for axis in "zyx")
+    assert (z, y, x) == (12, 34, 56)
+
+
+def test_slices_larger_than_a_slab(monkeypatch):
+    monkeypatch.setattr(labelling, "SLAB_VOXELS", 30)
+    labels = two_objects()
+    assert measured(labels).columns["n_slices"].tolist() == [3, 2]
+
+
+def test_rows_can_be_chosen_and_sorted():
+    table = measured(two_objects())
+    order = np.argsort(-table.columns["index"])
+    turned = table.select(order)
+    assert turned.columns["index"].tolist() == [70_000, 3]
+    assert turned.columns["n_voxels"].tolist() == [2, 23]
+    assert len(table.select(table.columns["touches_border"])) == 1
+    assert turned.spacing == SPACING

@@ -163,7 +163,7 @@ def test_what_to_do_next_is_always_said(
 def test_annotation_follows_the_spacing(
     annotator: AnnotateWidget, begun: AnnotationLayer
 ) -> None:
-    annotator.image.boxes[0].setValue(50)
+    annotator.image.spacing_box.boxes[0].setValue(50)
     assert begun.layer.scale.tolist() == [50, 8, 8]
     annotator.go_to(3)
     assert begun.current == 3

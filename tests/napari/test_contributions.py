@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from npe2 import PluginManifest
 from npe2.manifest.utils import import_python_name
@@ -14,13 +15,17 @@ from qtpy.QtWidgets import QWidget
 from napari_mitoseg._napari import sample_data
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.evaluate import EvaluateWidget
+from napari_mitoseg._napari.export import ExportWidget
+from napari_mitoseg._napari.measure import MeasureWidget
+from napari_mitoseg._napari.proofread import ProofreadWidget
 from napari_mitoseg._napari.reader import contrast_of, get_reader, read_layers
 from napari_mitoseg._napari.restore import RestoreWidget
 from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg._napari.train import TrainWidget
-from napari_mitoseg._napari.writer import spacing_in, write_tiff, write_zarr
+from napari_mitoseg._napari.writer import spacing_in, write_layer
 from napari_mitoseg.errors import ReadError
-from napari_mitoseg.io import read_labels
+from napari_mitoseg.io import limits, read_labels, write_labels
+from napari_mitoseg.io.label_files import label_formats
 from napari_mitoseg.samples import synthetic_em
 from napari_mitoseg.volume import Volume
 
@@ -47,7 +52,10 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         (AnnotateWidget, "napari/layers/segment"),
         (TrainWidget, "napari/layers/segment"),
         (RestoreWidget, "napari/layers/segment"),
+        (ProofreadWidget, "napari/layers/segment"),
         (EvaluateWidget, "napari/layers/measure"),
+        (MeasureWidget, "napari/layers/measure"),
+        (ExportWidget, "napari/layers/measure"),
     ],
 )
 def test_widgets_are_in_the_layers_menu(
@@ -116,29 +124,75 @@ def test_folder_of_images_becomes_a_layer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "name"), [(write_tiff, "a.tif"), (write_zarr, "a.zarr")]
+    "name",
+    ["a.tif", "a.ome.tif", "a.zarr", "a.ome.zarr", "a.h5", "a.nii.gz", "a.nrrd"],
 )
-def test_labels_go_round(tmp_path: Path, write: Any, name: str) -> None:
-    labels = Labels(
-        np.arange(np.prod(SHAPE), dtype=np.uint32).reshape(SHAPE) % 70_000,
-        name="cells",
-        scale=(0.04, 0.008, 0.008),
-        units=("um",) * 3,
-    )
+@pytest.mark.parametrize("largest", [300, 70_000])
+def test_labels_go_round(
+    tmp_path: Path, manifest: PluginManifest, name: str, largest: int
+) -> None:
+    boxes = np.zeros(SHAPE, np.uint32)
+    boxes[1:3, 2:9, 3:12], boxes[2:, 11:18, 3:12] = 1, largest
+    labels = Labels(boxes, name="cells", scale=(0.04, 0.008, 0.008), units=("um",) * 3)
     data, attributes, _ = labels.as_layer_data_tuple()
     path = str(tmp_path / name)
-    assert write(path, data, attributes) == [path]
+    assert write_layer(path, data, attributes) == [path]
     saved = read_labels(path)
     assert saved.spacing == pytest.approx(SPACING)
     np.testing.assert_array_equal(saved.read(), labels.data)
-    ((opened, keywords, kind),) = read_layers(path)
+    reader = get_reader(path)
+    assert reader is not None
+    ((opened, keywords, kind),) = reader(path)
     assert kind == "labels"
     assert keywords["scale"] == pytest.approx(SPACING)
     opened[0, 0, 0] = 9  # can be painted in
 
 
+def test_labels_larger_than_the_memory_stay_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = np.zeros(SHAPE, np.uint16)
+    boxes[1:3, 2:9, 3:12] = 300
+    write_labels(tmp_path / "a.ome.zarr", boxes, SPACING)
+    monkeypatch.setattr(limits, "MEMORY_SHARE", 0)
+    ((data, keywords, kind),) = read_layers(str(tmp_path / "a.ome.zarr"))
+    assert kind == "labels"
+    assert not isinstance(data, np.ndarray)
+    viewer = ViewerModel()
+    layer = viewer.add_labels(data, **keywords)
+    viewer.dims.set_current_step(0, 2)
+    assert layer._slice.image.raw.max() == 300
+
+
+@pytest.mark.parametrize("name", label_formats)
+def test_napari_offers_every_format(manifest: PluginManifest, name: str) -> None:
+    written = {
+        ending: one
+        for one in manifest.contributions.writers or []
+        for ending in one.filename_extensions
+    }
+    read = {
+        pattern.removeprefix("*")
+        for one in manifest.contributions.readers or []
+        for pattern in one.filename_patterns
+    }
+    for ending in label_formats[name].extensions:
+        assert written[ending].layer_types == ["labels"]
+        assert any(ending.endswith(known) for known in read)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.nii.gz", "a.nrrd"])
+def test_an_image_in_these_formats_is_an_image(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, SHAPE, dtype=np.uint8)
+    write_labels(tmp_path / name, noise, SPACING)
+    ((data, keywords, kind),) = read_layers(str(tmp_path / name))
+    assert kind == "image"
+    assert keywords["scale"] == SPACING
+    np.testing.assert_array_equal(np.asarray(data), noise)
+
+
 def test_plane_of_labels_is_written_as_one_slice(tmp_path: Path) -> None:
-    write_tiff(str(tmp_path / "a.tif"), np.ones((5, 6), np.uint8), {})
+    write_layer(str(tmp_path / "a.tif"), np.ones((5, 6), np.uint8), {})
     saved = read_labels(tmp_path / "a.tif")
     assert saved.shape == (1, 5, 6)
     assert saved.spacing is None

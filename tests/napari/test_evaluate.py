@@ -133,6 +133,7 @@ def test_scores_layer_and_table(
     expected[truth == 4] = ErrorClass.SPLIT
     np.testing.assert_array_equal(layer.data, expected)
     assert layer.scale.tolist() == [*SPACING]
+    assert [one.visible for one in (*pair, layer)] == [False, False, True]
     assert layer.features["error"].tolist() == [kind.word for kind in ErrorClass]
     assert layer not in widget.prediction.layers()
     kinds = [widget.errors.kind.itemText(n) for n in range(widget.errors.kind.count())]
@@ -188,6 +189,26 @@ def test_a_row_leads_to_its_object(
     widget.errors.view.setCurrentIndex(model.index(words.index("missed"), 0))
     assert viewer.dims.point[0] in {2 * 40, 3 * 40}
     assert viewer.scene.camera.center[1:] == (22 * 8, 33.5 * 8)
+
+
+def test_the_parts_of_a_mask_are_its_objects(
+    pair: tuple[Labels, Labels],
+    widget: EvaluateWidget,
+    viewer: ViewerModel,
+    finish: Finish,
+) -> None:
+    pair[1].data = (pair[1].data > 0).astype(np.uint8)
+    widget.prediction.choose(pair[0])
+    run(widget, finish)
+    assert widget.headline.text().splitlines()[2].startswith("3 true · 4 predicted")
+    assert "stack truth is a mask" in widget.status.text()
+    # The last part, whose number the mask does not have.
+    widget.jump("truth", 3)
+    assert viewer.dims.point[0] == 3 * 40
+    assert viewer.scene.camera.center[1:] == (6.5 * 8, 27.5 * 8)
+    pair[1].data[...] = 0
+    widget.jump("truth", 3)
+    assert "no longer there" in widget.status.text()
 
 
 def test_an_object_that_is_gone_is_said_to_be(

@@ -54,7 +54,7 @@ def test_without_image_nothing_can_be_run(panel: SegmentWidget) -> None:
 
 def test_calibrated_image_is_ready_at_once(panel: SegmentWidget, image: Image) -> None:
     assert panel.image.layer is image
-    assert [box.value() for box in panel.image.boxes] == [*SPACING]
+    assert [box.value() for box in panel.image.spacing_box.boxes] == [*SPACING]
     assert panel.problem == ""
     assert panel.run_button.isEnabled()
 
@@ -64,7 +64,7 @@ def test_spacing_is_asked_for(panel: SegmentWidget, viewer: ViewerModel) -> None
     viewer.add_layer(layer)
     assert "no spacing" in panel.problem
     assert not panel.run_button.isEnabled()
-    for box, value in zip(panel.image.boxes, SPACING, strict=True):
+    for box, value in zip(panel.image.spacing_box.boxes, SPACING, strict=True):
         assert not panel.run_button.isEnabled()
         box.setValue(value)
     assert panel.run_button.isEnabled()
@@ -86,7 +86,7 @@ def test_what_cannot_be_segmented_is_explained(
 
 def test_spacing_follows_the_layer(panel: SegmentWidget, image: Image) -> None:
     image.scale = (50, 5, 5)
-    assert [box.value() for box in panel.image.boxes] == [50, 5, 5]
+    assert [box.value() for box in panel.image.spacing_box.boxes] == [50, 5, 5]
 
 
 def test_renamed_and_removed_layers_are_followed(

@@ -110,7 +110,7 @@ def test_a_training_gets_what_is_shown(
     ((volume, truth),) = order.pairs
     assert volume.spacing == SPACING
     np.testing.assert_array_equal(truth.read(), painted)
-    assert order.folder.name == "stack"
+    assert order.folder.name == "stack-resunet-r"
     assert not order.resume
 
 
@@ -119,6 +119,28 @@ def test_networks_are_offered_and_explained(trainer: TrainWidget) -> None:
     assert [box.itemText(n) for n in range(box.count())] == ["fast", "resunet-r"]
     assert box.itemData(1, Qt.ItemDataRole.ToolTipRole) == "Deep. (3D)"
     assert box.currentText() == "fast"
+
+
+def test_models_are_called_after_image_and_network(
+    trainer: TrainWidget, labels: Labels
+) -> None:
+    name = trainer.training.name
+    assert name.text() == "stack-fast"
+    trainer.training.network.setCurrentText("resunet-r")
+    assert name.text() == "stack-resunet-r"
+    name.setText("mine")
+    trainer.training.network.setCurrentText("fast")
+    assert name.text() == "mine"
+
+
+def test_a_3d_network_is_refused_on_a_single_slice(
+    trainer: TrainWidget, viewer: ViewerModel
+) -> None:
+    add_stack(viewer, shape=(1, 40, 50))
+    add_labels(viewer, (1, 40, 50))
+    assert trainer.training_problem == ""
+    trainer.training.network.setCurrentText("resunet-r")
+    assert "resunet-r is a 3D network" in trainer.training_problem
 
 
 def test_a_model_to_start_from_brings_its_network(
@@ -167,9 +189,9 @@ def test_curves_are_drawn_and_the_result_is_told(
     assert not trainer.curves.isHidden()
     assert len(trainer.curves.loss) == 10
     assert trainer.curves.iou[-1][1] == pytest.approx(0.9)
-    assert "Trained 'stack'" in trainer.status.text()
+    assert "Trained 'stack-fast'" in trainer.status.text()
     assert "IoU 0.81" in trainer.status.text()
-    assert trainer.train_button.text() == f"{TRAIN} (replaces 'stack')"
+    assert trainer.train_button.text() == f"{TRAIN} (replaces 'stack-fast')"
 
 
 def test_stop_keeps_the_best(
@@ -225,7 +247,7 @@ def test_an_interrupted_training_can_be_continued(
     tmp_path: Path,
 ) -> None:
     assert trainer.continue_check.isHidden()
-    state = tmp_path / "models" / "stack" / ".training" / "state.json"
+    state = tmp_path / "models" / "stack-fast" / ".training" / "state.json"
     state.parent.mkdir(parents=True)
     state.write_text("{}")
     trainer.show_training()
@@ -274,6 +296,6 @@ def test_a_real_training_ends_in_the_list_of_models(
     trainer.training.set_settings(settings)
     trainer.train_button.click()
     finish(trainer, 60_000)
-    assert "Trained 'stack'" in trainer.status.text()
-    card = load_model("stack").card
+    assert "Trained 'stack-fast'" in trainer.status.text()
+    card = load_model("stack-fast").card
     assert card.command.startswith("napari-mitoseg train IMAGE LABELS --model fast")

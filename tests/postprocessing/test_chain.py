@@ -116,7 +116,7 @@ def test_nonsense_is_refused(names, words):
 def test_unknown_step_and_field():
     with pytest.raises(UnknownNameError, match="mean 'threshold'"):
         Chain.parse([{"step": "treshold"}])
-    with pytest.raises(InvalidParameterError, match="Threshold val"):
+    with pytest.raises(InvalidParameterError, match="Threshold has no setting 'val'"):
         Chain.parse([{"step": "threshold", "val": 0.5}])
 
 

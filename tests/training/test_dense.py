@@ -287,6 +287,13 @@ def test_resumed_with_more_steps_goes_on(tmp_path: Path) -> None:
     assert train(tmp_path, changed(steps=7), resume=True).steps == 7
 
 
+def test_a_finished_training_is_not_resumed_by_beginning_anew(tmp_path: Path) -> None:
+    before = train(tmp_path).model.card.sha256
+    with pytest.raises(InvalidParameterError, match="is finished"):
+        train(tmp_path, changed(steps=1), resume=True)
+    assert load_model(tmp_path).card.sha256 == before
+
+
 @pytest.mark.parametrize(
     ("settings", "pair", "words"),
     [
@@ -328,6 +335,7 @@ ONE_SLICE = discs(1)
     [
         ([], SETTINGS, InvalidParameterError, "No volume"),
         ([relabelled(0 * LABELS)], SETTINGS, AnnotationError, "no mitochondrion"),
+        ([relabelled(0 * LABELS + 1)], SETTINGS, AnnotationError, "no background"),
         ([relabelled(LAST_EMPTY)], SETTINGS, AnnotationError, r"kept back.*\(5–5\)"),
         ([relabelled(LABELS[:, :40])], SETTINGS, ShapeError, r"\(6, 40, 48\), the im"),
         (
@@ -497,6 +505,7 @@ def test_labels_kept_back_are_not_trained_on() -> None:
 def test_only_what_a_network_may_see_is_kept_to_validate_on() -> None:
     image = np.random.default_rng(0).integers(0, 255, (60, 16, 16)).astype(np.uint8)
     labels = np.ones((60, 16, 16), np.uint8)
+    labels[:, 0] = 0
     pair = LabelledVolume(Volume(image, SPACING), Volume(labels, SPACING))
     settings = changed(validation_slices=(40, 42))
     (watched,) = prepare_volumes([pair], settings, SPACING, 2).watched

@@ -80,6 +80,13 @@ def test_resumed_equals_uninterrupted(tmp_path):
         torch.testing.assert_close(found[name], whole[name])
 
 
+def test_resuming_a_finished_training_keeps_what_was_reached(tmp_path):
+    stack = moving()
+    before = train(stack, tmp_path).card
+    assert before.psnr > 0
+    assert train(stack, tmp_path, resume=True).card == before
+
+
 def test_a_cancelled_training_leaves_the_network_that_was_there(tmp_path):
     stack = moving()
     before = train(stack, tmp_path).card

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtCore import QFile, Qt
@@ -15,8 +15,10 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_mitoseg._napari import annotation_tasks, tasks
 from napari_mitoseg._napari.annotation_box import AnnotationBox
-from napari_mitoseg._napari.annotation_layer import AnnotationLayer
+from napari_mitoseg._napari.annotation_layer import ANNOTATION, AnnotationLayer
 from napari_mitoseg._napari.annotation_tasks import SPARSE, TrainingOrder, model_folder
+from napari_mitoseg._napari.image_box import MADE_BY_US
+from napari_mitoseg._napari.layers import layers_of, volume_of
 from napari_mitoseg._napari.lifetime import at_end, follow
 from napari_mitoseg._napari.paint_box import (
     BETWEEN,
@@ -135,6 +137,15 @@ class AnnotateWidget(TrainingPanel):
     def load(self, path: Path) -> None:
         """Annotate the chosen image, beginning with what a file holds."""
         self._open(annotation_tasks.load, path)
+
+    def adopt(self, layer: Labels) -> None:
+        """Annotate the chosen image, beginning with what a layer holds."""
+        image = self.image.usable
+        if image is not None and self.annotation is None:
+            self.finder.cancel()
+            done = partial(self._on_adopted, image, layer)
+            volumes = self.image.volume(), volume_of(layer)
+            self.run(done, annotation_tasks.adopt, *volumes)
 
     def save(self, path: Path) -> None:
         """Write the annotation to a file."""
@@ -266,6 +277,7 @@ class AnnotateWidget(TrainingPanel):
         self.files.discarding.connect(self.discard)
         self.files.loading.connect(self.load)
         self.files.saving.connect(self.save)
+        self.files.adopting.connect(self.adopt)
         self.proposals.changed.connect(self._on_proposed)
         self.strip.chosen.connect(self.go_to)
         self.paint.brush.connect(self._on_brush)
@@ -278,6 +290,10 @@ class AnnotateWidget(TrainingPanel):
         self.finder.failed.connect(self.fail)
         follow(self, self.viewer.dims.events.current_step, self._on_step)
         follow(self, self.viewer.layers.events.removed, self._on_removed)
+        for name in ("inserted", "removed", "renamed"):
+            event = getattr(self.viewer.layers.events, name)
+            follow(self, event, self._on_layers)
+        self._on_layers()
 
     def _bind_keys(self, annotation: AnnotationLayer) -> None:
         """Bind keys that napari leaves free, to the layer that is painted in.
@@ -331,6 +347,10 @@ class AnnotateWidget(TrainingPanel):
             self.finder.cancel()
             self.run(partial(self._on_begun, image), job, self.image.volume(), *args)
 
+    def _on_adopted(self, image: Image, layer: Labels, begun: Begun) -> None:
+        layer.visible = False
+        self._on_begun(image, begun)
+
     def _on_begun(self, image: Image, begun: Begun) -> None:
         labels, recorder = begun
         annotation = AnnotationLayer(self.viewer, image, labels, recorder, self)
@@ -357,6 +377,17 @@ class AnnotateWidget(TrainingPanel):
                 del self._annotations[image]
                 self.say("The annotation layer was removed. It can be resumed.")
                 self._on_image()
+
+    def _on_layers(self, _event: Any = None) -> None:
+        """Offer the annotations that others have made."""
+        own = [one.layer for one in self._annotations.values()]
+        self.files.offer_layers(
+            [
+                layer
+                for layer in layers_of(self.viewer, Labels)
+                if layer.metadata.get(MADE_BY_US) == ANNOTATION and layer not in own
+            ]
+        )
 
     def _on_step(self, _event: Any = None) -> None:
         if self.annotation is not None:

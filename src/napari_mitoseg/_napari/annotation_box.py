@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari.layers import Labels
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
@@ -35,6 +37,8 @@ class AnnotationBox(QWidget):
         The path of a journal to go on with, or to throw away.
     loading, saving : Signal(object)
         The path of a file.
+    adopting : Signal(object)
+        A labels layer that holds an annotation.
     """
 
     beginning = Signal()
@@ -42,6 +46,7 @@ class AnnotationBox(QWidget):
     discarding = Signal(object)
     loading = Signal(object)
     saving = Signal(object)
+    adopting = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,16 +55,18 @@ class AnnotationBox(QWidget):
         self.resume = QPushButton("Resume")
         self._earlier = QMenu(self)
         self.resume.setMenu(self._earlier)
-        self.load = QPushButton("Load…")
+        self.load = QPushButton("Load")
+        self._sources = QMenu(self)
+        self.load.setMenu(self._sources)
         self.save = QPushButton("Save…")
         self.save.setToolTip("Save the annotation as a TIFF stack with its spacing")
         self.new.clicked.connect(self.beginning)
-        self.load.clicked.connect(self._ask_load)
         self.save.clicked.connect(self._ask_save)
         for button in (self.new, self.load, self.save):
             button.setStyleSheet(TIGHT)
         self._arrange()
         self.offer([])
+        self.offer_layers([])
 
     @property
     def has_earlier(self) -> bool:
@@ -89,6 +96,24 @@ class AnnotationBox(QWidget):
         )
         self.resume.setStyleSheet(TIGHT + (RUN_STYLE if found else ""))
 
+    def offer_layers(self, layers: Sequence[Labels]) -> None:
+        """Offer layers that hold an annotation, beside files.
+
+        Parameters
+        ----------
+        layers : sequence of napari.layers.Labels
+            Of the review of a segmentation, for example.
+        """
+        self._sources.clear()
+        self._sources.addAction("From a file…", self._ask_load)
+        for layer in layers:
+            action = self._sources.addAction(layer.name)
+            action.triggered.connect(_emitting(self.adopting, layer))
+
+    def layer_actions(self) -> list[QAction]:
+        """Return the entries of the menu that stand for layers."""
+        return self._sources.actions()[1:]
+
     def set_state(self, *, usable: bool, begun: bool) -> None:
         """Enable what can be done now.
 
@@ -103,7 +128,7 @@ class AnnotationBox(QWidget):
         self.resume.setEnabled(usable and not begun and self._has_journals)
         self.load.setEnabled(usable and not begun)
         self.save.setEnabled(begun)
-        tip = "Load an annotation of this image from a file"
+        tip = "Load an annotation of this image from a file or a layer"
         if begun:
             tip = "To load another annotation, remove the annotation layer first"
         self.load.setToolTip(tip)
@@ -142,11 +167,11 @@ class AnnotationBox(QWidget):
         grid.addLayout(row, 0, 1)
 
 
-def _emitting(signal: Any, path: Path) -> Callable[..., None]:
-    """Return a slot that emits a path, whatever it is called with."""
+def _emitting(signal: Any, value: object) -> Callable[..., None]:
+    """Return a slot that emits a value, whatever it is called with."""
 
     def emit(*_: Any) -> None:
-        signal.emit(path)
+        signal.emit(value)
 
     return emit
 

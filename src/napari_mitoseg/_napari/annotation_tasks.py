@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg._napari.tasks import ModelCache
-from napari_mitoseg.annotation.encoding import Annotation
+from napari_mitoseg.annotation.encoding import Annotation, as_annotation
 from napari_mitoseg.annotation.journal import (
     JournalContent,
     create_journal,
@@ -23,6 +23,7 @@ from napari_mitoseg.annotation.journal import (
     resume_journal,
 )
 from napari_mitoseg.annotation.recorder import Recorder
+from napari_mitoseg.errors import AnnotationError
 from napari_mitoseg.inference.settings import DeviceName, InferenceSettings
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.maps import cutoff
@@ -171,10 +172,55 @@ def load(volume: Volume, path: Path) -> Job[tuple[Labels, Recorder]]:
     yield Progress(0, 2, f"Reading {path.name}")
     labels = read_annotation(path, volume.shape).labels.copy()
     yield Progress(1, 2, f"Reading {path.name}")
+    return labels, _recorded(volume, labels)
+
+
+def adopt(volume: Volume, painted: Volume) -> Job[tuple[Labels, Recorder]]:
+    """Take labels of a layer as an annotation and begin a journal with it.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image it should be of.
+    painted : Volume
+        0 unlabelled, 1 background, 2 mitochondrion; copied.
+
+    Yields
+    ------
+    Progress
+        Before it is looked at.
+
+    Returns
+    -------
+    labels : ndarray of uint8, shape (Z, Y, X)
+        The annotation.
+    recorder : Recorder
+        With all of it in its journal.
+
+    Raises
+    ------
+    AnnotationError
+        If it has another shape than the image, or other values.
+    WriteError
+        If its journal cannot be written.
+    """
+    yield Progress(0, 1, "Taking over the annotation")
+    if painted.shape != volume.shape:
+        msg = (
+            f"{painted.name} has shape {painted.shape}, the image {volume.shape} (z, "
+            "y, x). Choose the annotation of this image."
+        )
+        raise AnnotationError(msg)
+    labels = as_annotation(painted.read()).labels.copy()
+    return labels, _recorded(volume, labels)
+
+
+def _recorded(volume: Volume, labels: Labels) -> Recorder:
+    """Begin a journal with labels."""
     journal = create_journal(fingerprint(volume), volume.shape, volume.name)
     recorder = Recorder(journal)
     recorder.record_all(labels)
-    return labels, recorder
+    return recorder
 
 
 def save(labels: Labels, spacing: Spacing | None, path: Path) -> Job[Path]:

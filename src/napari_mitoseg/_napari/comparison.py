@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from napari.layers import Image, Labels
+from numpy.typing import NDArray
 
 from napari_mitoseg._napari.layers import spacing_of, volume_of
 from napari_mitoseg.errors import ShapeError
@@ -21,10 +22,13 @@ class Part:
         The layer.
     region : Region
         Which part of it.
+    numbered : ndarray of uint32, shape (Z, Y, X), or None
+        The objects of the part, where the layer is a mask.
     """
 
     layer: Labels
     region: Region
+    numbered: NDArray[np.uint32] | None = None
 
     def volume(self) -> Volume:
         """Return the labels, read when they are needed."""
@@ -55,7 +59,12 @@ class Part:
         last = np.add(stop, self.region.start)
         near = z + self.region.start[0]
         for k in sorted(range(first[0], last[0]), key=lambda one: abs(one - near)):
-            here = np.asarray(data[k, first[1] : last[1], first[2] : last[2]]) == label
+            here = np.asarray(data[k, first[1] : last[1], first[2] : last[2]])
+            here = here == label if self.numbered is None else here > 0
+            if self.numbered is not None:
+                own = k - self.region.start[0]
+                box = (own, slice(start[1], stop[1]), slice(start[2], stop[2]))
+                here &= self.numbered[box] == label
             if here.any():
                 y, x = np.argwhere(here).mean(axis=0) + first[1:]
                 return float(k), float(y), float(x)

@@ -21,6 +21,8 @@ class DenseBox(NewModelBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(SCRATCH, DenseSettings(), parent)
+        self._image = ""
+        self._dimensions: dict[str, int] = {}
         for name in OTHERWISE_CHOSEN:
             self.form.show_row(name, shown=False)
         self.network = QComboBox()
@@ -42,6 +44,18 @@ class DenseBox(NewModelBox):
         start = self.start.name or SCRATCH
         network = self.network.currentText() if start == SCRATCH else ""
         return value.model_copy(update={"start": start, "architecture": network})
+
+    @property
+    def dimensions(self) -> int:
+        """Axes the chosen network works along, 2 or 3; 2 where a start brings it."""
+        is_chosen = self.network.isEnabled()
+        return self._dimensions.get(self.network.currentText(), 2) if is_chosen else 2
+
+    def suggest_name(self, image: str) -> None:
+        """Call the new model after an image and the network, unless it is named."""
+        self._image = image
+        network = self.network.currentText() if self.network.isEnabled() else ""
+        super().suggest_name(f"{image} {network}".strip() if image else "")
 
     def set_settings(self, settings: DenseSettings) -> None:
         """Show other settings.
@@ -65,6 +79,7 @@ class DenseBox(NewModelBox):
             In order.
         """
         chosen = self.network.currentText()
+        self._dimensions = {one.name: one.dimensions for one in networks}
         self.network.blockSignals(True)
         self.network.clear()
         for number, one in enumerate(networks):
@@ -77,4 +92,6 @@ class DenseBox(NewModelBox):
 
     def _on_changed(self) -> None:
         self.network.setEnabled(self.start.name in {"", SCRATCH})
+        if self._image:
+            self.suggest_name(self._image)
         super()._on_changed()

@@ -203,6 +203,8 @@ def _view(model: ErrorModel) -> QTableView:
         numbers.setDefaultSectionSize(ROW_HEIGHT)
     if (titles := view.horizontalHeader()) is not None:
         titles.setStretchLastSection(True)
+        # The last column may be wide: its title would be out of sight in the middle.
+        titles.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         titles.setStyleSheet("QHeaderView::section { padding: 2px; }")
     return view
 

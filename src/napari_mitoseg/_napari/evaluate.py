@@ -1,6 +1,6 @@
 """The Evaluate dock widget: a prediction against the truth, error by error."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -246,19 +246,31 @@ class EvaluateWidget(Panel):
         layer = self.confidence.layer
         return None if layer is None else confidence_for(part, layer)
 
-    def _on_compared(self, parts: dict[str, Part], evaluation: Evaluation) -> None:
+    def _on_compared(self, given: dict[str, Part], judged: tasks.Judged) -> None:
+        evaluation = judged.evaluation
+        parts = {
+            side: replace(part, numbered=numbered)
+            for (side, part), numbered in zip(
+                given.items(), judged.numbered, strict=True
+            )
+        }
         self.compared = Compared(evaluation, parts)
         self.headline.setText("\n".join(in_lines(evaluation.scores)))
         _fill_scores(self.scores, evaluation.scores)
         self.errors.set_table(evaluation.table)
-        self._show_errors(parts[PREDICTION], evaluation)
+        self._show_errors(parts, evaluation)
         advice = " Click a row to see the object." if evaluation.table else ""
-        self.say(f"Compared.{advice}")
+        masks = "".join(
+            f" {part.layer.name} is a mask: its connected parts count as objects."
+            for part in parts.values()
+            if part.numbered is not None
+        )
+        self.say(f"Compared.{masks}{advice}")
         self._refresh()
 
-    def _show_errors(self, part: Part, evaluation: Evaluation) -> None:
+    def _show_errors(self, parts: dict[str, Part], evaluation: Evaluation) -> None:
         """Show the errors in place of the last ones."""
-        known = self._layers
+        known, part = self._layers, parts[PREDICTION]
         painted = evaluation.error_labels
         if known is not None and (
             painted is None or not known.covers(part.layer, part.region)
@@ -269,6 +281,9 @@ class EvaluateWidget(Panel):
             return
         if known is None:
             known = LayerGroup(self.viewer, part.layer, part.region, part.layer.name)
+            for compared in parts.values():
+                # Their colours would shine through, and no class be told by its own.
+                compared.layer.visible = False
         self._layers = known
         known.put_labels(ERRORS, painted, visible=True)
         layer: Any = known[ERRORS]

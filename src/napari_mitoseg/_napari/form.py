@@ -97,6 +97,10 @@ class ParamsForm(QWidget):
         """Return the widget of a field."""
         return self._editors[name].widget
 
+    def has_row(self, name: str) -> bool:
+        """Say whether there is an editor for a field."""
+        return name in self._editors
+
     def show_row(self, name: str, *, shown: bool) -> None:
         """Show or hide the row of a field.
 

@@ -5,23 +5,19 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
-    QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QWidget,
 )
 from superqt import QElidingLabel
 
-from napari_mitoseg._napari.form import ignore_wheel, shrink
+from napari_mitoseg._napari.form import shrink
 from napari_mitoseg._napari.layers import (
-    AXES,
     layers_of,
     set_spacing,
     spacing_of,
@@ -30,14 +26,12 @@ from napari_mitoseg._napari.layers import (
 )
 from napari_mitoseg._napari.lifetime import follow
 from napari_mitoseg._napari.section import row_label
+from napari_mitoseg._napari.spacing_box import SpacingBox
 from napari_mitoseg._napari.tasks import OpenedStack
 from napari_mitoseg.volume import Spacing, Volume
 
 MADE_BY_US = "napari-mitoseg"
 """Key in the metadata of layers that hold results."""
-
-UNKNOWN = 0.0
-"""Value of a spacing box that is still to be filled in."""
 
 
 class ImageBox(QWidget):
@@ -69,7 +63,8 @@ class ImageBox(QWidget):
         self.open_button = QPushButton("Open…")
         self.open_button.setToolTip("Open a stack from a file, a folder or an OME-Zarr")
         self.open_button.setMenu(self._open_menu())
-        self.boxes = [self._spacing_box(axis) for axis in AXES]
+        self.spacing_box = SpacingBox()
+        self.spacing_box.edited.connect(self._on_spacing_edited)
         self.about = QElidingLabel()
         shrink(self.about)
         self._arrange()
@@ -133,7 +128,7 @@ class ImageBox(QWidget):
         self._viewer.add_layer(layer)
         self.choose(layer)
         if self.spacing is None:
-            self.boxes[0].setFocus()
+            self.spacing_box.boxes[0].setFocus()
         return layer
 
     def choose(self, layer: Image) -> None:
@@ -159,21 +154,6 @@ class ImageBox(QWidget):
         menu.addAction("Folder of images or OME-Zarr…", self.open_folder)
         return menu
 
-    def _spacing_box(self, axis: str) -> QDoubleSpinBox:
-        box = _ShortSpinBox()
-        box.setRange(UNKNOWN, 1e6)
-        box.setDecimals(3)
-        box.setPrefix(f"{axis} ")
-        box.setSpecialValueText(f"{axis} ?")
-        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        box.setKeyboardTracking(False)
-        box.setToolTip(f"Distance between voxel centres along {axis}, in nanometres")
-        box.setAlignment(Qt.AlignmentFlag.AlignRight)
-        shrink(box)
-        ignore_wheel(box)
-        box.valueChanged.connect(self._on_spacing_edited)
-        return box
-
     def _arrange(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -183,12 +163,7 @@ class ImageBox(QWidget):
         grid.addWidget(self.choice, 0, 1)
         grid.addWidget(self.open_button, 0, 2)
         grid.addWidget(row_label("Spacing"), 1, 0)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for box in self.boxes:
-            row.addWidget(box, 1)
-        row.addWidget(QLabel("nm"))
-        grid.addLayout(row, 1, 1, 1, 2)
+        grid.addWidget(self.spacing_box, 1, 1, 1, 2)
         grid.addWidget(self.about, 2, 1, 1, 2)
 
     def _refresh(self, _event: Any = None) -> None:
@@ -235,34 +210,20 @@ class ImageBox(QWidget):
 
     def _show(self) -> None:
         """Show spacing and size of the chosen layer."""
-        layer, usable, spacing = self.layer, self.usable, self.spacing
-        for box, value in zip(self.boxes, spacing or (UNKNOWN,) * 3, strict=True):
-            box.blockSignals(True)
-            box.setEnabled(usable is not None)
-            box.setValue(value)
-            box.blockSignals(False)
+        layer, usable = self.layer, self.usable
+        self.spacing_box.show_spacing(self.spacing, enabled=usable is not None)
         self.choice.setToolTip(layer.name if layer is not None else "")
         self.about.setText("" if usable is None else _about(usable))
 
-    def _on_spacing_edited(self) -> None:
+    def _on_spacing_edited(self, spacing: Spacing) -> None:
         """Calibrate the layer once all three numbers are known."""
-        z, y, x = (box.value() for box in self.boxes)
         layer = self.usable
-        if layer is None or UNKNOWN in {z, y, x}:
-            return
-        if (z, y, x) != self.spacing:
+        if layer is not None and spacing != self.spacing:
             layer.events.scale.block(self._on_layer_changed)
-            set_spacing(layer, (z, y, x))
+            set_spacing(layer, spacing)
             layer.events.scale.unblock(self._on_layer_changed)
             self._viewer.reset_view()
             self._on_layer_changed()
-
-
-class _ShortSpinBox(QDoubleSpinBox):
-    """Shows no more decimals than a number has."""
-
-    def textFromValue(self, value: float) -> str:  # noqa: N802 - named by Qt
-        return f"{value:g}"
 
 
 def _about(layer: Image) -> str:

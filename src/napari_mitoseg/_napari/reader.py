@@ -31,10 +31,10 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | 
     if not isinstance(path, str):
         return None
     try:
-        volumes = _volumes(Path(path))
+        volume, _ = _open(Path(path))
     except (MitoSegError, OSError):
         return None
-    is_plain = Path(path).suffix.lower() in TIFFS and volumes[0][0].spacing is None
+    is_plain = Path(path).suffix.lower() in TIFFS and volume.spacing is None
     return None if is_plain else read_layers
 
 
@@ -49,10 +49,16 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     Returns
     -------
     list of LayerData
-        An image layer, or a labels layer, with scale in nm where it is known.
+        An image layer, or a labels layer, with scale in nm where it is known. What
+        has areas of equal values that meet in jumps is taken for labels.
     """
+    from napari_mitoseg.io.checks import is_label_volume  # noqa: PLC0415
+
     first = path if isinstance(path, str) else path[0]
-    return [_layer_data(volume, kind) for volume, kind in _volumes(Path(first))]
+    volume, is_image = _open(Path(first))
+    if is_image and not is_label_volume(volume):
+        return [image_data(volume)]
+    return [labels_data(volume)]
 
 
 def layer_keywords(volume: Volume) -> dict[str, Any]:
@@ -79,19 +85,17 @@ def image_data(volume: Volume) -> LayerData:
 
 
 def labels_data(volume: Volume) -> LayerData:
-    """Return a labels layer of a volume, in memory so that it can be painted in."""
-    return volume.read(), layer_keywords(volume), "labels"
+    """Return a labels layer of a volume, in memory where it fits: to be painted in."""
+    from napari_mitoseg.io.limits import in_memory  # noqa: PLC0415
+
+    return in_memory(volume).data, layer_keywords(volume), "labels"
 
 
-def _layer_data(volume: Volume, kind: str) -> LayerData:
-    return image_data(volume) if kind == "image" else labels_data(volume)
-
-
-def _volumes(path: Path) -> list[tuple[Volume, str]]:
+def _open(path: Path) -> tuple[Volume, bool]:
     """Open a path as an image; what is none, as labels."""
     from napari_mitoseg.io import read_labels, read_volume  # noqa: PLC0415
 
     try:
-        return [(read_volume(path), "image")]
+        return read_volume(path), True
     except MitoSegError:
-        return [(read_labels(path), "labels")]
+        return read_labels(path), False

@@ -11,10 +11,11 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_mitoseg._napari.reader import LayerData, image_data
 from napari_mitoseg.errors import InvalidParameterError
-from napari_mitoseg.evaluation import Evaluation, compare_labels
+from napari_mitoseg.evaluation import Evaluation, LabelKind, compare_labels, tell_apart
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.maps import ProbabilityMaps
@@ -279,23 +280,43 @@ def save_recipe(recipe: Recipe, path: Path) -> Job[Path]:
     return path
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """An evaluation, and the objects of those volumes that were masks.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+        Scores, and what has become of each object.
+    numbered : tuple of (ndarray of uint32 or None)
+        The objects of the prediction and of the truth; None where it holds instances.
+    """
+
+    evaluation: Evaluation
+    numbered: tuple[NDArray[np.uint32] | None, ...]
+
+
 def evaluate(
     prediction: Volume,
     truth: Volume,
     probability: Volume | None = None,
     *,
     instances: bool = True,
-) -> Job[Evaluation]:
+) -> Job[Judged]:
     """Compare two label volumes and paint the errors; see `compare_labels`."""
-    return (
-        yield from compare_labels(
-            prediction,
-            truth,
-            instances=instances,
-            probability=probability,
-            paint=instances,
-        )
+    kind: LabelKind = "auto" if instances else "instances"
+    told = (
+        (yield from tell_apart(prediction, kind)),
+        (yield from tell_apart(truth, kind)),
     )
+    numbered = tuple(
+        None if new is old else new.read()
+        for new, old in zip(told, (prediction, truth), strict=True)
+    )
+    evaluation = yield from compare_labels(
+        told[0], told[1], instances=instances, probability=probability, paint=instances
+    )
+    return Judged(evaluation, numbered)
 
 
 def save_evaluation(

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_mitoseg._napari import train_tasks
 from napari_mitoseg._napari.annotation_tasks import model_folder
 from napari_mitoseg._napari.dense_box import DenseBox
+from napari_mitoseg._napari.layers import volume_of
 from napari_mitoseg._napari.pairs_box import PairsBox
 from napari_mitoseg._napari.section import line_up
 from napari_mitoseg._napari.train_tasks import DenseOrder
@@ -43,7 +44,7 @@ class TrainWidget(TrainingPanel):
     @property
     def training_problem(self) -> str:
         """What is missing before a training can be started, in words."""
-        return self.pairs.problem or self.training.problem
+        return self.pairs.problem or self.training.problem or self._too_flat()
 
     def start_training(self) -> None:
         """Train with the settings as they are now."""
@@ -91,6 +92,16 @@ class TrainWidget(TrainingPanel):
         self.lister.returned.connect(self.training.offer_networks)
         self.lister.failed.connect(self.fail)
 
+    def _too_flat(self) -> str:
+        """Say why the network cannot learn from single slices, if it cannot."""
+        depths = [volume_of(image).shape[0] for image, _ in self.pairs.pairs]
+        if self.training.dimensions < 3 or max(depths, default=2) > 1:
+            return ""
+        return (
+            f"{self.training.network.currentText()} is a 3D network and learns from "
+            "stacks; this is a single slice. Choose a 2D network."
+        )
+
     def _on_image(self) -> None:
         layer = self.image.usable
         if layer is not None:
@@ -103,8 +114,8 @@ class TrainWidget(TrainingPanel):
         scores = "".join(
             f" {s.measure} {s.value:.2f} on {s.data}." for s in result.scores
         )
-        name = result.model.card.name
-        self.say(f"Trained {name!r}; it is in the list of models.{scores}")
+        name, notes = result.model.card.name, "".join(f" {n}" for n in result.notes)
+        self.say(f"Trained {name!r}; it is in the list of models.{scores}{notes}")
 
     def _on_training_stopped(self) -> None:
         self.say("The training was cancelled. Earlier models are as they were.")

@@ -1,48 +1,17 @@
 """Save labels layers with their spacing."""
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from napari_mitoseg.volume import Array, Spacing, as_spacing, in_nanometres
+from napari_mitoseg.volume import Spacing, as_spacing, in_nanometres
 
 
-def write_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a labels layer as a TIFF stack.
+def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a labels layer in the format that the ending of the path says.
 
     Parameters
     ----------
     path : str
-        The file.
-    data : array of int, shape (Z, Y, X) or (Y, X)
-        Labels.
-    attributes : dict
-        Scale and units of the layer.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
-
-    Raises
-    ------
-    WriteError
-        If it cannot be written; nothing is left then.
-    """
-    from napari_mitoseg.io import write_labels_tiff  # noqa: PLC0415
-
-    write_labels_tiff(Path(path), _stack(data), spacing_in(attributes))
-    return [path]
-
-
-def write_zarr(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a labels layer as an OME-Zarr.
-
-    Parameters
-    ----------
-    path : str
-        The folder; ``.ome.zarr`` is what others look for.
+        File, or folder of an OME-Zarr.
     data : array of int, shape (Z, Y, X) or (Y, X)
         Labels.
     attributes : dict
@@ -51,18 +20,19 @@ def write_zarr(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Returns
     -------
     list of str
-        The folder that was written.
+        What was written.
 
     Raises
     ------
+    InvalidParameterError
+        If the format cannot keep the labels.
     WriteError
         If it cannot be written; nothing is left then.
     """
-    from napari_mitoseg.io import write_result_zarr  # noqa: PLC0415
+    from napari_mitoseg.io import write_labels  # noqa: PLC0415
 
-    name = str(attributes.get("name") or "labels").replace("/", "-")
-    spacing = spacing_in(attributes)
-    write_result_zarr(Path(path), None, {name: _stack(data)}, spacing)
+    name = str(attributes.get("name") or "labels")
+    write_labels(path, data, spacing_in(attributes), name)
     return [path]
 
 
@@ -90,8 +60,3 @@ def spacing_in(attributes: dict[str, Any]) -> Spacing | None:
         lengths = [lengths[0], *lengths]
     known = [value for value in lengths if value is not None]
     return as_spacing(known) if len(known) == 3 else None
-
-
-def _stack(data: Any) -> Array:
-    labels = np.asarray(data)
-    return labels[None] if labels.ndim == 2 else labels

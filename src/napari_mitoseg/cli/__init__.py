@@ -9,8 +9,19 @@ Exit status 0 only when everything asked for was written.  Bad input ends with s
 from napari_mitoseg.cli import segmenting
 from napari_mitoseg.cli import training
 from napari_mitoseg.cli import scoring
+from napari_mitoseg.cli import measuring
+from napari_mitoseg.cli import exporting
 from napari_mitoseg.cli import restoring
 from napari_mitoseg.cli.app import app, main
 # isort: on
 
-__all__ = ["app", "main", "restoring", "scoring", "segmenting", "training"]
+__all__ = [
+    "app",
+    "exporting",
+    "main",
+    "measuring",
+    "restoring",
+    "scoring",
+    "segmenting",
+    "training",
+]

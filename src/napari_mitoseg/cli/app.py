@@ -17,6 +17,7 @@ app = App(
     help="Mitochondria in electron microscopy: segment, count, measure.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 
 

@@ -9,6 +9,7 @@ from napari_mitoseg.annotation.proposal import listed_slices
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, tell
 from napari_mitoseg.cli.options import SpacingText, parse_spacing
+from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.preprocessing import Restore
 
@@ -47,6 +48,7 @@ def train_interpolation(
     resume : bool
         Go on with an interrupted training in OUT.
     """
+    from napari_mitoseg.io.checks import check_image
     from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.models.interpolation import InterpolationConfig
     from napari_mitoseg.training import interpolation
@@ -54,6 +56,7 @@ def train_interpolation(
 
     given = {"minutes": minutes, "seed": seed, "device": device}
     volume = read_volume(image)
+    check_image(volume)
     job = interpolation.train_interpolation(
         volume,
         InterpolationSettings.parse(given),
@@ -143,6 +146,7 @@ def restore(
     device : {"auto", "cpu", "cuda", "mps"}
         Where the network runs.
     """
+    from napari_mitoseg.io.atomic import check_writable
     from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.io.tiff import write_image_tiff
     from napari_mitoseg.restoration import restore_stack
@@ -152,9 +156,23 @@ def restore(
         {
             "model": str(model),
             "slices": listed_slices(slices, volume.shape[0]),
-            "boxes": [text.split(",") for text in box],
+            "boxes": [_parse_box(text) for text in box],
         }
     )
+    check_writable(out.parent)
     write_image_tiff(out, run(restore_stack(volume, step, device)))
     many = f"slices: {len(step.slices)}, regions: {len(step.boxes)}"
     tell(f"Restored {many}; written to {out}")
+
+
+def _parse_box(text: str) -> list[int]:
+    """Read ``Z,Y0,X0,Y1,X1``."""
+    try:
+        z, y, x, bottom, right = map(int, text.split(","))
+    except ValueError as error:
+        msg = (
+            f"--box was given as {text!r}. Give five whole numbers, Z,Y0,X0,Y1,X1: the "
+            "slice, the first y and x, and the y and x after the last."
+        )
+        raise InvalidParameterError(msg) from error
+    return [z, y, x, bottom, right]

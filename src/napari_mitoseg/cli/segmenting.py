@@ -54,6 +54,7 @@ def segment(  # noqa: PLR0913 - the options of the command
     time : int, optional
         Which time point to segment, where the file has several.
     """
+    from napari_mitoseg.io.atomic import check_writable
     from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.outputs import write_result
     from napari_mitoseg.pipeline import run_recipe
@@ -63,10 +64,12 @@ def segment(  # noqa: PLR0913 - the options of the command
     volume = read_volume(
         image, spacing=parse_spacing(spacing), channel=channel, time=time
     )
+    check_writable(out)
     result = run(run_recipe(volume, chosen))
     run(write_result(result, out, format))
     found = int(result.segmentation.labels.max(initial=0))
-    tell(f"{found} mitochondria in {volume.name}, written to {out}")
+    objects = "mitochondrion" if found == 1 else "mitochondria"
+    tell(f"{found} {objects} in {volume.name}, written to {out}")
     for note in result.notes:
         tell(note)
 

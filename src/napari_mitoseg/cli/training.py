@@ -58,8 +58,8 @@ def train(  # noqa: PLR0913 - the options of the command
     out : Path
         Folder for the model, usable wherever a model name is.
     model : str, optional
-        Network, such as fast, unet2d or resunet-r (a wrong name lists all); that of the
-        start when absent.
+        Network, such as fast, unet2d or resunet-r (the command models lists them all);
+        that of the start when absent.
     more : list of tuple of Path, optional
         IMAGE LABELS of another volume; may be given several times.
     config : str
@@ -67,7 +67,8 @@ def train(  # noqa: PLR0913 - the options of the command
     start : str
         What training starts from: scratch, the name of a model, or its folder.
     minutes : float
-        Time for training, earlier parts of a resumed one counted in.
+        Time for training, earlier parts of a resumed one counted in; preparing the
+        volumes and scoring the model come on top.
     steps : int
         Steps to make whatever time they take; 0 for as many as there is time for.
     validation : float
@@ -122,7 +123,10 @@ def train(  # noqa: PLR0913 - the options of the command
     ]
     result = run(train_dense(pairs, settings, folder=out, resume=resume))
     scores = "".join(f", {s.measure} {s.value:.3f} on {s.data}" for s in result.scores)
-    tell(f"Model written to {result.folder} after {result.steps} steps{scores}")
+    steps_made = "1 step" if result.steps == 1 else f"{result.steps} steps"
+    tell(f"Model written to {result.folder} after {steps_made}{scores}")
+    for note in result.notes:
+        tell(note)
 
 
 @app.command
@@ -262,13 +266,15 @@ def _content(text: str) -> str:
 
 def _read_labelled(image: Path, labels: Path, spacing: str | None) -> "LabelledVolume":
     """Open a stack and its labels, and see whether they are what they should be."""
-    from napari_mitoseg.io.checks import check_image
+    from napari_mitoseg.io.checks import check_image, check_labels
     from napari_mitoseg.io.read import read_labels, read_volume
     from napari_mitoseg.training.dense_data import LabelledVolume
 
     volume = read_volume(image, spacing=parse_spacing(spacing))
     check_image(volume)
-    return LabelledVolume(volume, read_labels(labels))
+    truth = read_labels(labels)
+    check_labels(truth)
+    return LabelledVolume(volume, truth)
 
 
 def _read_painted(

@@ -17,6 +17,7 @@ from napari_mitoseg.evaluation.instances import (
     ThresholdScores,
     match_instances,
 )
+from napari_mitoseg.evaluation.masks import LabelKind, tell_apart
 from napari_mitoseg.evaluation.overlap import OverlapScores, score_overlap
 from napari_mitoseg.evaluation.partition import PartitionScores, score_partition
 from napari_mitoseg.evaluation.scores import (
@@ -34,6 +35,7 @@ __all__ = [
     "ErrorTable",
     "Evaluation",
     "InstanceScores",
+    "LabelKind",
     "OverlapScores",
     "PartitionScores",
     "Scores",
@@ -48,4 +50,5 @@ __all__ = [
     "score_average_precision",
     "score_overlap",
     "score_partition",
+    "tell_apart",
 ]

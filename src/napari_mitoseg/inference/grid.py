@@ -110,7 +110,8 @@ def spacing_ratio(
         msg = (
             f"{volume.name} states no spacing, so it cannot be brought to the spacing "
             f"of the model ({', '.join(f'{v:g}' for v in model_spacing)} nm). Give its "
-            "spacing in nm as z,y,x, or switch resampling off."
+            "spacing in nm as z,y,x, for example --spacing 40,5.9,5.9, or switch "
+            "resampling off."
         )
         raise InvalidParameterError(msg)
     z, y, x = (s / m for s, m in zip(volume.spacing, model_spacing, strict=True))

@@ -67,19 +67,47 @@ def staged(folder: Path, names: Iterable[str]) -> Generator[Mapping[str, Path]]:
             shutil.rmtree(stage, ignore_errors=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written into, before hours are spent on a result.
+
+    Parameters
+    ----------
+    folder : Path
+        Where files will go; whether it exists stays as it is.
+
+    Raises
+    ------
+    WriteError
+        If the folder cannot be made, or nothing can be written into it.
+    """
+    missing = _missing(folder)
+    with _explained(folder), _made(folder):
+        Path(tempfile.mkdtemp(prefix=".mitoseg-", dir=folder)).rmdir()
+    _remove_empty(missing)
+
+
 @contextmanager
 def _made(folder: Path) -> Generator[None]:
     """Make a folder, and remove what was made of it if anything fails."""
-    missing = [p for p in (folder, *folder.parents) if not p.exists()]
+    missing = _missing(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
-        for path in missing:
-            # Whatever else has been put there meanwhile stays.
-            with contextlib.suppress(OSError):
-                path.rmdir()
+        _remove_empty(missing)
         raise
+
+
+def _missing(folder: Path) -> list[Path]:
+    """List what of a path is not there, the deepest folder first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for path in folders:
+        # Whatever else has been put there meanwhile stays.
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 @contextmanager

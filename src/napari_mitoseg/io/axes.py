@@ -105,8 +105,8 @@ def _pick(axis: str, size: int, choice: int | None, name: str) -> int | slice:
     if choice is None:
         word = CHOICES[axis]
         msg = (
-            f"{name} has a {word} axis of length {size}; choose one with --{word}, 0 "
-            f"to {size - 1} ({word}= in Python), or {HINTS[axis]}."
+            f"{name} has a {word} axis of length {size}; choose one, 0 to {size - 1} "
+            f"(segment --{word}, {word}= in Python), or {HINTS[axis]}."
         )
         raise ShapeError(msg)
     return choice

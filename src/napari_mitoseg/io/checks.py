@@ -11,6 +11,9 @@ from napari_mitoseg.volume import Array, Volume
 N_LOOKED_AT = 3
 """Slices looked at to tell labels from an image."""
 
+N_TRIED = 9
+"""Slices tried in search of contrast, where that is all that is to be known."""
+
 FEW = 8
 """Grey values; no image has as few, whatever was done to it."""
 
@@ -19,6 +22,10 @@ SAME = 0.9
 
 SURELY_SAME = 0.98
 """Share from which on it is labels: no image blurred short of uselessness has it."""
+
+
+RAGGED = 0.3
+"""The same share below which labels are an image; labels of single voxels pass."""
 
 
 def check_image(volume: Volume) -> None:
@@ -59,6 +66,54 @@ def check_image(volume: Volume) -> None:
         raise ReadError(msg)
 
 
+def is_label_volume(volume: Volume) -> bool:
+    """Tell labels from an image by a few slices.
+
+    Parameters
+    ----------
+    volume : Volume
+        A stack, as read.
+
+    Returns
+    -------
+    bool
+        Whether it has whole numbers, and all slices looked at look like labels; a
+        volume without contrast there counts as an image.
+    """
+    if volume.dtype.kind not in "iu":
+        return False
+    varied = list(_varied(volume))
+    return bool(varied) and all(map(looks_like_labels, varied))
+
+
+def check_labels(labels: Volume) -> None:
+    """Refuse an image where labels are wanted.
+
+    Parameters
+    ----------
+    labels : Volume of int
+        Labels or a mask, as read.
+
+    Raises
+    ------
+    ReadError
+        If the values hardly form areas, as those of an image do.
+
+    Notes
+    -----
+    Costs a few slices.  A voxel of an image rarely has the number of the one beside it,
+    a voxel of an instance mostly has: see `looks_like_labels`.  Between the two lies
+    room for very ragged labels, which pass.
+    """
+    varied = list(_varied(labels))
+    if varied and all(map(_looks_like_an_image, varied)):
+        msg = (
+            f"{labels.name} looks like an image, not like a mask or labels: hardly any "
+            "two voxels side by side have the same number. Choose the file of labels."
+        )
+        raise ReadError(msg)
+
+
 def looks_like_labels(plane: Array) -> bool:
     """Tell a slice of labels from a slice of an image.
 
@@ -95,12 +150,27 @@ def looks_like_labels(plane: Array) -> bool:
     here, there = _pairs(coded, int(counts.argmax()))
     if len(here) == 0:
         return True
-    met = np.bincount(here, minlength=len(values))
-    same = np.bincount(here[here == there], minlength=len(values))
-    share = float(np.mean(same[met > 0] / met[met > 0]))
+    share = _share_of_equals(here, there, len(values))
     if share < SAME or share >= SURELY_SAME:
         return share >= SURELY_SAME
     return len(values) <= FEW or _jumps(values, here, there)
+
+
+def _looks_like_an_image(plane: Array) -> bool:
+    """Tell a slice of an image from a slice of labels, even of ragged ones."""
+    values, counts = np.unique(plane, return_counts=True)
+    if len(values) <= FEW:
+        return False
+    coded = np.searchsorted(values, plane)
+    here, there = _pairs(coded, int(counts.argmax()))
+    return len(here) > 0 and _share_of_equals(here, there, len(values)) < RAGGED
+
+
+def _share_of_equals(here: NDArray[np.intp], there: NDArray[np.intp], n: int) -> float:
+    """Return the mean over the values of how many of their neighbours equal them."""
+    met = np.bincount(here, minlength=n)
+    same = np.bincount(here[here == there], minlength=n)
+    return float(np.mean(same[met > 0] / met[met > 0]))
 
 
 def _coded(

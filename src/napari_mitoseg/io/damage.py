@@ -30,7 +30,9 @@ DAMAGE = (
 
 
 @contextmanager
-def reading(path: Path, part: str = "") -> Generator[None]:
+def reading(
+    path: Path, part: str = "", also: tuple[type[Exception], ...] = ()
+) -> Generator[None]:
     """Raise ReadError for whatever a library finds wrong with a file.
 
     Parameters
@@ -39,6 +41,8 @@ def reading(path: Path, part: str = "") -> Generator[None]:
         The file that is read.
     part : str
         Which part of it, for the message (``"slice 7 of "``).
+    also : tuple of type
+        What the library raises beside Python's own exceptions.
 
     Yields
     ------
@@ -58,7 +62,7 @@ def reading(path: Path, part: str = "") -> Generator[None]:
         reason = error.strerror or _one_line(error)
         msg = f"Cannot read {part}{path}: {reason}. Check the file and its permissions."
         raise ReadError(msg) from error
-    except DAMAGE as error:
+    except DAMAGE + also as error:
         msg = (
             f"Cannot decode {part}{path} ({_one_line(error)}): the file is damaged or "
             "of an unknown variety. Copy or export it again."

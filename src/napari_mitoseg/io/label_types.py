@@ -7,9 +7,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError, ShapeError
-from napari_mitoseg.volume import Array, Shape
+from napari_mitoseg.volume import Array, LazyArray, Shape
 
 Stored = np.dtype[Any]
+
+LARGEST = 2**32 - 1
+"""The largest label there may be."""
+
+
+class PackedLabels:
+    """Labels in the smallest unsigned type that holds them, converted when read.
+
+    Parameters
+    ----------
+    labels : array of bool or int, shape (Z, Y, X) or (Y, X)
+        Read once, slice by slice, for the largest label; a single image becomes a
+        stack of one slice.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Size along z, y, x.
+    dtype : dtype
+        uint8, uint16 or uint32.
+    largest : int
+        The largest label, 0 where there is none.
+
+    Raises
+    ------
+    ShapeError
+        Unless there are two or three axes, none empty.
+    InvalidParameterError
+        If the values are not whole numbers between 0 and 2³² − 1.
+
+    Examples
+    --------
+    >>> packed = PackedLabels(np.array([[0, 300]]))
+    >>> packed.shape, packed.dtype
+    ((1, 1, 2), dtype('uint16'))
+    """
+
+    def __init__(self, labels: LazyArray) -> None:
+        is_plane = len(labels.shape) == 2
+        self._labels = np.asarray(labels)[None] if is_plane else labels
+        self.shape = check_axes(self._labels.shape)
+        stored_type(labels.dtype)  # refuses what is no whole number
+        self.largest = self._find_largest()
+        self.dtype = np.min_scalar_type(self.largest)
+
+    def __getitem__(self, key: Any, /) -> Array:
+        """Read a part."""
+        return np.asarray(self._labels[key]).astype(self.dtype, copy=False)
+
+    def _find_largest(self) -> int:
+        bounds = [_bounds(np.asarray(self._labels[z])) for z in range(self.shape[0])]
+        least, largest = min(b[0] for b in bounds), max(b[1] for b in bounds)
+        if least < 0 or largest > LARGEST:
+            raise InvalidParameterError(_out_of_range(least, largest, LARGEST))
+        return largest
 
 
 def check_axes(shape: Sequence[int]) -> Shape:
@@ -98,11 +153,18 @@ def stored(part: Array, dtype: Stored) -> NDArray[Any]:
     values = np.ascontiguousarray(part)
     if np.can_cast(values.dtype, dtype):
         return values.astype(dtype, copy=False)
-    least, most = int(values.min(initial=0)), int(values.max(initial=0))
+    least, most = _bounds(values)
     if least < 0 or most > np.iinfo(dtype).max:
-        msg = (
-            f"Labels range from {least} to {most}; 0 to {np.iinfo(dtype).max} can be "
-            "written. Renumber them from 1."
-        )
-        raise InvalidParameterError(msg)
+        raise InvalidParameterError(_out_of_range(least, most, np.iinfo(dtype).max))
     return values.astype(dtype)
+
+
+def _bounds(values: Array) -> tuple[int, int]:
+    return int(values.min(initial=0)), int(values.max(initial=0))
+
+
+def _out_of_range(least: int, most: int, allowed: int) -> str:
+    return (
+        f"Labels range from {least} to {most}; 0 to {allowed} can be written. "
+        "Renumber them from 1."
+    )

@@ -2,16 +2,28 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from napari_mitoseg.errors import ReadError
 from napari_mitoseg.io.planes import PlaneStack
+from napari_mitoseg.volume import Array, Volume
 
 LARGEST_PLANE = 2**34
 """Pixels; a slice of 131 072 × 131 072 is beyond any microscope in use."""
+
+MOST_COMPRESSED = 20_000
+"""Nothing in use packs a volume tighter; a header that claims so is damaged."""
+
+ALWAYS_BELIEVED = 2**28
+"""Bytes that a header may claim whatever the file holds."""
+
+MEMORY_SHARE = 0.5
+"""Share of the free memory up to which volumes are read at once."""
 
 IMAGE_TYPES = ("uint8", "uint16", "int16", "float32")
 
@@ -38,6 +50,53 @@ def check_plane_size(size: Sequence[int], name: str) -> None:
             "has to be cut into smaller stacks."
         )
         raise ReadError(msg)
+
+
+def check_claimed_size(shape: Sequence[int], itemsize: int, path: Path) -> None:
+    """Refuse a header that claims far more than the file can hold.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Size along each axis, as the header says.
+    itemsize : int
+        Bytes of a voxel.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    ReadError
+        If no compression in use could have made the file as small, or a slice is
+        too large to be real.
+    """
+    claimed = math.prod(map(int, shape)) * itemsize
+    check_plane_size(shape[-2:], path.name)
+    if claimed > max(ALWAYS_BELIEVED, MOST_COMPRESSED * path.stat().st_size):
+        size = " × ".join(map(str, shape))
+        msg = (
+            f"{path.name} claims {size} voxels and is {path.stat().st_size} bytes "
+            "long: its header is damaged. Copy or export it again."
+        )
+        raise ReadError(msg)
+
+
+def in_memory(volume: Volume) -> Volume:
+    """Read a volume that takes less than half of the free memory.
+
+    Parameters
+    ----------
+    volume : Volume
+        A stack, lazily read: boxes out of a compressed file are slow.
+
+    Returns
+    -------
+    Volume
+        The same in memory; the volume itself where it is too large.
+    """
+    size = math.prod(volume.shape) * volume.dtype.itemsize
+    fits = size < MEMORY_SHARE * psutil.virtual_memory().available
+    return replace(volume, data=volume.read()) if fits else volume
 
 
 def as_image(stack: PlaneStack, path: Path) -> PlaneStack:
@@ -85,22 +144,42 @@ def as_labels(stack: PlaneStack, path: Path) -> PlaneStack:
     Returns
     -------
     PlaneStack
-        The same; uint8 where the file has single bits.
+        The same; uint8 where the file has single bits, uint32 where it has whole
+        floating-point numbers: ImageJ saves labels above 65 535 so.
 
     Raises
     ------
     ReadError
-        If the values are not whole numbers.
+        If the values are not whole numbers: those of the middle slice now, those of
+        each other slice when it is read.
     """
     if stack.dtype.kind in "iu":
         return stack
     if stack.dtype.kind == "b":
         return PlaneStack(stack.shape, np.uint8, lambda z, y, x: stack[z, y, x])
-    msg = (
+    if stack.dtype.kind != "f" or not _are_labels(stack[stack.shape[0] // 2]):
+        raise ReadError(_no_labels(stack, path))
+
+    def read(z: int, y: slice, x: slice) -> NDArray[np.uint32]:
+        part = stack[z, y, x]
+        if not _are_labels(part):
+            raise ReadError(_no_labels(stack, path))
+        return part.astype(np.uint32)
+
+    return PlaneStack(stack.shape, np.uint32, read)
+
+
+def _are_labels(part: Array) -> bool:
+    """Say whether floating-point numbers are labels."""
+    inside = (part >= 0) & (part < 2**32)
+    return bool(np.all(inside & (part == np.floor(part))))
+
+
+def _no_labels(stack: PlaneStack, path: Path) -> str:
+    return (
         f"{path.name} holds {stack.dtype.name} values; labels are whole numbers (for "
         "example uint8 or uint32). Choose the label file, or save it as integers."
     )
-    raise ReadError(msg)
 
 
 def _as_float32(stack: PlaneStack) -> PlaneStack:

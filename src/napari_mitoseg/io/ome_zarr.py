@@ -16,7 +16,6 @@ from zarr.core.common import JSON
 
 from napari_mitoseg.errors import ReadError, ShapeError
 from napari_mitoseg.io.atomic import staged
-from napari_mitoseg.io.axes import pick_axes
 from napari_mitoseg.io.blosc import CheckedArray
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import check_axes, stored, stored_type
@@ -30,7 +29,7 @@ from napari_mitoseg.io.multiscales import (
 )
 from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.io.pyramid import coarse_shape, mean, nearest, pyramid_factors
-from napari_mitoseg.io.slabs import SlabReader
+from napari_mitoseg.io.slabs import stack_of
 from napari_mitoseg.volume import Array, LazyArray, Region, Shape, Spacing, Volume
 
 CHUNK = (32, 256, 256)
@@ -235,15 +234,8 @@ def _lazy(
             "two are to be y and x. Write it again as OME-Zarr 0.4 or 0.5."
         )
         raise ShapeError(msg)
-    picks = pick_axes(axes, array.shape, channel=channel, time=time, name=path.name)
     check_plane_size(array.shape[-2:], path.name)
-    reader = SlabReader(CheckedArray(array), picks)
-
-    def read(z: int, rows: slice, columns: slice) -> Array:
-        with reading(path, f"slice {z} of "):
-            return reader.read(z, rows, columns)
-
-    return PlaneStack(reader.shape, array.dtype, read)
+    return stack_of(CheckedArray(array), axes, path, channel=channel, time=time)
 
 
 def _label_names(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Open a stack, whatever it is stored as."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from napari_mitoseg.errors import ReadError
@@ -11,6 +12,16 @@ from napari_mitoseg.io.tiff import MAGIC, TIFFS, open_tiff
 from napari_mitoseg.volume import Spacing, Volume, as_spacing
 
 Found = tuple[PlaneStack, Spacing | None]
+
+OTHERS = {
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".hdf": "hdf5",
+    ".nii": "nifti",
+    ".nii.gz": "nifti",
+    ".nrrd": "nrrd",
+}
+"""Modules that open other files; their libraries are loaded when one is."""
 
 
 def read_volume(
@@ -25,7 +36,7 @@ def read_volume(
     Parameters
     ----------
     path : str or Path
-        TIFF stack, folder of numbered images, or OME-Zarr.
+        TIFF stack, folder of numbered images, OME-Zarr, HDF5, NIfTI or NRRD.
     spacing : sequence of float, optional
         Distance between voxel centres in nm, ZYX; overrides what the file says.
     channel, time : int, optional
@@ -70,8 +81,8 @@ def read_labels(
     Parameters
     ----------
     path : str or Path
-        TIFF stack, folder of numbered images, OME-Zarr label image, or OME-Zarr with
-        labels inside.
+        TIFF stack, folder of numbered images, OME-Zarr label image, OME-Zarr with
+        labels inside, HDF5, NIfTI or NRRD.
     spacing : sequence of float, optional
         Distance between voxel centres in nm, ZYX; overrides what the file says.
     name : str, optional
@@ -116,6 +127,11 @@ def _open(path: Path, channel: int | None, time: int | None) -> Found:
         return open_folder(path, channel=channel, time=time), None
     if path.suffix.lower() in PICTURES:
         return open_images([path], channel=channel, time=time), None
+    for suffix, module in OTHERS.items():
+        if path.name.lower().endswith(suffix):
+            home = import_module(f"napari_mitoseg.io.{module}")
+            opener: Callable[..., Found] = getattr(home, f"open_{module}")
+            return opener(path, channel=channel, time=time)
     _check_tiff(path)
     return open_tiff(path, channel=channel, time=time)
 
@@ -136,7 +152,8 @@ def _check_tiff(path: Path) -> None:
             return
     msg = (
         f"{path} is no image that can be read. Give a TIFF stack, a folder of numbered "
-        f"images ({', '.join(SUFFIXES)}) or an OME-Zarr; Fiji converts other formats."
+        f"images ({', '.join(SUFFIXES)}), an OME-Zarr, HDF5 (.h5), NIfTI (.nii.gz) or "
+        "NRRD (.nrrd) file; Fiji converts other formats."
     )
     raise ReadError(msg)
 
@@ -144,6 +161,6 @@ def _check_tiff(path: Path) -> None:
 def _name(path: Path) -> str:
     """Name a volume after its file, without the endings."""
     name = path.resolve().name
-    for suffix in (".tif", ".tiff", ".zarr", ".ome", *PICTURES):
+    for suffix in (".tif", ".tiff", ".zarr", ".ome", ".gz", *OTHERS, *PICTURES):
         name = name.removesuffix(suffix)
     return name or str(path)

@@ -4,10 +4,14 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from napari_mitoseg.io.axes import pick_axes
+from napari_mitoseg.io.damage import reading
+from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.volume import Array, LazyArray, Shape
 
 KEPT = 256 * 2**20
@@ -107,6 +111,49 @@ class SlabReader:
     def _n_bytes(self, parts: Sequence[slice]) -> int:
         sizes = (part.stop - part.start for part in parts)
         return math.prod(sizes) * self._array.dtype.itemsize
+
+
+def stack_of(
+    array: ChunkedArray,
+    axes: str,
+    path: Path,
+    *,
+    channel: int | None,
+    time: int | None,
+) -> PlaneStack:
+    """Return the slices of an array in a file.
+
+    Parameters
+    ----------
+    array : ChunkedArray
+        Array of any number of axes, the last two y and x.
+    axes : str
+        One lower-case letter an axis; see `pick_axes`.
+    path : Path
+        The file, for messages.
+    channel, time : int or None
+        Which one to take of an array that has several.
+
+    Returns
+    -------
+    PlaneStack
+        Read when asked for; what is damaged is a ReadError.
+
+    Raises
+    ------
+    ShapeError
+        If an axis longer than one is neither spatial nor chosen from.
+    InvalidParameterError
+        If a choice is outside its axis.
+    """
+    picks = pick_axes(axes, array.shape, channel=channel, time=time, name=path.name)
+    reader = SlabReader(array, picks)
+
+    def read(z: int, rows: slice, columns: slice) -> Array:
+        with reading(path, f"slice {z} of "):
+            return reader.read(z, rows, columns)
+
+    return PlaneStack(reader.shape, array.dtype, read)
 
 
 def _aligned(part: slice, chunk: int, size: int) -> slice:

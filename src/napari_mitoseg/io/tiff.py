@@ -130,7 +130,47 @@ def write_labels_tiff(path: Path, labels: LazyArray, spacing: Spacing | None) ->
     shape = check_axes(labels.shape)
     dtype = stored_type(labels.dtype)
     planes = (stored(labels[z], dtype) for z in range(shape[0]))
-    _write(path, planes, shape, dtype, spacing)
+    _write(path, planes, shape, dtype, _calibrated(shape, spacing))
+
+
+def write_labels_ome_tiff(
+    path: Path, labels: LazyArray, spacing: Spacing | None, name: str = "labels"
+) -> None:
+    """Write a mask or labels as a compressed OME-TIFF.
+
+    Parameters
+    ----------
+    path : Path
+        The file; replaced if it exists, once the new one is complete.
+    labels : array of bool or int, shape (Z, Y, X)
+        Read slice by slice.  Stored as uint8, uint16 or uint32 as given, bool as
+        uint8, other integers as uint32.
+    spacing : tuple of float or None
+        Distance between voxel centres in nm, ZYX.
+    name : str
+        Name of the image in the file.
+
+    Raises
+    ------
+    ShapeError
+        Unless there are three axes.
+    InvalidParameterError
+        If the values are not whole numbers between 0 and 2³² − 1.
+    WriteError
+        If the file cannot be written.
+
+    References
+    ----------
+    .. [1] OME-TIFF specification, https://ome-model.readthedocs.io
+    """
+    shape, dtype = check_axes(labels.shape), stored_type(labels.dtype)
+    planes = (stored(labels[z], dtype) for z in range(shape[0]))
+    metadata: dict[str, Any] = {"axes": "ZYX", "Name": name}
+    if spacing is not None:
+        for axis, value in zip("ZYX", spacing, strict=True):
+            size = f"PhysicalSize{axis}"
+            metadata |= {size: value, f"{size}Unit": "nm"}
+    _write(path, planes, shape, dtype, {"metadata": metadata}, ome=True)
 
 
 def write_image_tiff(path: Path, volume: Volume) -> None:
@@ -157,7 +197,8 @@ def write_image_tiff(path: Path, volume: Volume) -> None:
     planes = (
         volume.read_slice(z).astype(dtype, copy=False) for z in range(volume.shape[0])
     )
-    _write(path, planes, volume.shape, dtype, volume.spacing)
+    words = _calibrated(volume.shape, volume.spacing)
+    _write(path, planes, volume.shape, dtype, words)
 
 
 def _write(
@@ -165,13 +206,15 @@ def _write(
     planes: Iterator[Array],
     shape: Shape,
     dtype: np.dtype[Any],
-    spacing: Spacing | None,
+    words: dict[str, Any],
+    *,
+    ome: bool = False,
 ) -> None:
-    """Write planes as ImageJ would describe them."""
-    n_bytes = math.prod(shape) * dtype.itemsize
+    """Write planes, compressed, with what is said about them."""
+    is_big = math.prod(shape) * dtype.itemsize > CLASSIC
     with (
         staged(path.parent, [path.name]) as paths,
-        tifffile.TiffWriter(paths[path.name], bigtiff=n_bytes > CLASSIC) as file,
+        tifffile.TiffWriter(paths[path.name], bigtiff=is_big, ome=ome) as file,
     ):
         file.write(
             planes,
@@ -181,8 +224,7 @@ def _write(
             compression="zlib",
             compressionargs={"level": 1},
             rowsperstrip=shape[1],
-            metadata=None,
-            **_calibrated(shape, spacing),
+            **words,
         )
 
 
@@ -198,7 +240,7 @@ def _calibrated(shape: Shape, spacing: Spacing | None) -> dict[str, Any]:
         ]
     lines += ["loop=false", ""]
     tags["resolutionunit"] = "NONE"
-    return {"description": "\n".join(lines), **tags}
+    return {"description": "\n".join(lines), "metadata": None, **tags}
 
 
 def _check_magic(path: Path) -> None:

@@ -16,13 +16,10 @@ import numpy as np
 import tifffile
 
 from napari_mitoseg.errors import ReadError
-from napari_mitoseg.io.limits import check_plane_size
+from napari_mitoseg.io.limits import MOST_COMPRESSED, check_plane_size
 from napari_mitoseg.volume import Array
 
 Decoder = Callable[..., tuple[Any, tuple[int, ...], tuple[int, ...]]]
-
-MOST_COMPRESSED = 20_000
-"""Nothing in use packs an image tighter; a header that claims so is damaged."""
 
 
 @dataclass(frozen=True)

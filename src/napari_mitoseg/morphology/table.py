@@ -1,15 +1,25 @@
 """One row of measurements for every mitochondrion."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitoseg.errors import InvalidParameterError, ShapeError
-from napari_mitoseg.jobs import Job, Progress
-from napari_mitoseg.labelling import Labels, measure_extents
-from napari_mitoseg.volume import Array, Spacing, cubic_micrometres
+from napari_mitoseg.jobs import Job, as_part, relayed
+from napari_mitoseg.morphology.bunches import each_in_threads
+from napari_mitoseg.morphology.family import Family, families
+from napari_mitoseg.morphology.flat import FlatObject
+from napari_mitoseg.morphology.objects import crop_object
+from napari_mitoseg.morphology.settings import MeasurementSettings
+from napari_mitoseg.morphology.solid import SolidObject
+from napari_mitoseg.morphology.surroundings import read_surroundings
+from napari_mitoseg.morphology.survey import Context, Survey, survey_labels
+from napari_mitoseg.volume import Array, LazyArray, Spacing
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +29,8 @@ class MeasurementTable:
     Attributes
     ----------
     columns : mapping of str to ndarray, shape (n,)
-        Columns by name, the unit last in the name: ``index`` (the label),
-        ``n_voxels``, ``n_slices``, ``touches_border``; with a spacing ``volume_um3``,
-        ``equivalent_diameter_nm``, ``centroid_z_nm``, ``centroid_y_nm``,
-        ``centroid_x_nm``; the box in voxels, half-open, ``z_start``, ``z_stop`` and so
-        on.
+        Columns by name, the unit last in the name, ``index`` (the label) first.
+        `column_info` says what each means.
     spacing : tuple of float or None
         Distance between voxel centres in nm, ZYX; None leaves out physical columns.
     """
@@ -35,22 +42,49 @@ class MeasurementTable:
         """Count the rows."""
         return len(self.columns["index"])
 
+    def select(self, rows: Array) -> "MeasurementTable":
+        """Return a table of some rows.
 
-def measure_labels(labels: Array, spacing: Spacing | None) -> Job[MeasurementTable]:
+        Parameters
+        ----------
+        rows : ndarray of bool, shape (n,), or of int
+            Which rows, in which order.
+
+        Returns
+        -------
+        MeasurementTable
+            The same columns.
+        """
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return replace(self, columns=columns)
+
+
+def measure_labels(
+    labels: LazyArray,
+    spacing: Spacing | None,
+    settings: MeasurementSettings | None = None,
+    *,
+    context: Context | None = None,
+) -> Job[MeasurementTable]:
     """Measure every labelled object.
 
     Parameters
     ----------
-    labels : ndarray of unsigned int, shape (Z, Y, X)
-        Objects; 0 is background, and numbers may be missing.
+    labels : array of int, shape (Z, Y, X) or (Y, X)
+        Objects; 0 is background, and numbers may be missing. Read slab by slab and
+        box by box, so that it may be larger than the memory (zarr, dask).
     spacing : tuple of float or None
-        Distance between voxel centres in nm, ZYX. Nothing is guessed: without it, the
-        columns in nm and µm³ are left out.
+        Distance between voxel centres in nm, ZYX; z does not matter for an image of
+        two axes. Nothing is guessed: without it, only counts are measured.
+    settings : MeasurementSettings, optional
+        What to measure; what one pass tells when absent.
+    context : Context, optional
+        Image, probability and other structures.
 
     Yields
     ------
     Progress
-        After each of three passes.
+        One per slab of each pass, and one per bunch of objects.
 
     Returns
     -------
@@ -60,89 +94,79 @@ def measure_labels(labels: Array, spacing: Spacing | None) -> Job[MeasurementTab
     Raises
     ------
     ShapeError
-        Unless the labels have three axes.
+        Unless the labels have two or three axes, and the context has their shape.
     InvalidParameterError
         If the labels are no whole numbers from 0.
-
-    Notes
-    -----
-    Centroids are positions of voxel centres: voxel 0 lies at 0 nm. The equivalent
-    diameter is that of the ball of the same volume. An object touches the border when
-    its box reaches a side of the volume; sides across an axis of one voxel do not
-    count, or else everything in a single slice would.
     """
-    _check(labels)
-    index, compact = _compacted(labels)
-    yield Progress(1, 3, "Numbering the objects")
-    extents = measure_extents(compact, index.size)
-    yield Progress(2, 3, "Measuring the objects")
-    columns: dict[str, Array] = {"index": index, "n_voxels": extents.n_voxels[1:]}
-    if spacing is not None:
-        columns |= _physical(extents.n_voxels[1:], extents.centroid[1:], spacing)
-    columns["n_slices"] = _count_slices(compact, index.size)
-    start, stop = extents.start[1:], extents.stop[1:]
-    columns["touches_border"] = _touches_border(start, stop, labels.shape)
-    for axis, letter in enumerate("zyx"):
-        columns[f"{letter}_start"] = start[:, axis]
-        columns[f"{letter}_stop"] = stop[:, axis]
-    yield Progress(3, 3, "Measuring the objects")
+    chosen = [families[name] for name in (settings or MeasurementSettings()).families]
+    parts = _Parts(
+        1 + sum(f.watched for f in chosen) + any(f.by_object for f in chosen)
+    )
+    survey = yield from parts.relay(survey_labels(labels, spacing, context))
+    found: dict[str, Array] = {}
+    for family in chosen:
+        job = family.measure(survey)
+        found |= yield from (parts.relay(job) if family.watched else job)
+    found = (yield from parts.relay(_measure_objects(survey, chosen))) | found
+    names = dict.fromkeys(c.name for f in chosen for c in f.columns_of(survey))
+    columns = {"index": survey.index, **{name: found[name] for name in names}}
     return MeasurementTable(columns, spacing)
 
 
-def _check(labels: Array) -> None:
-    if labels.ndim != 3:
-        msg = (
-            f"The labels have shape {labels.shape}; give three axes, z, y, x. A single "
-            "image is a stack of one slice."
-        )
-        raise ShapeError(msg)
-    if labels.dtype.kind not in "ui" or int(labels.min(initial=0)) < 0:
-        msg = (
-            f"The labels hold {labels.dtype} numbers, or some below 0. Give whole "
-            "numbers: 0 for background, one number for each object."
-        )
-        raise InvalidParameterError(msg)
+@dataclass
+class _Parts:
+    """Makes the reports of several jobs those of one."""
+
+    n: int
+    n_done: int = 0
+
+    def relay(self, job: Job[Result]) -> Job[Result]:
+        result = yield from relayed(job, partial(as_part, self.n_done, self.n))
+        self.n_done += 1
+        return result
 
 
-def _compacted(labels: Array) -> tuple[NDArray[np.int64], Labels]:
-    """Renumber the labels from 1 without gaps; return which label each one was."""
-    found = [np.unique(plane[plane > 0]) for plane in labels]
-    index = np.unique(np.concatenate(found)).astype(np.int64)
-    if np.array_equal(index, np.arange(1, index.size + 1)):
-        return index, labels.astype(np.uint32, copy=False)
-    compact = np.zeros(labels.shape, np.uint32)
-    for plane, target in zip(labels, compact, strict=True):
-        inside = plane > 0
-        target[inside] = np.searchsorted(index, plane[inside]) + 1
-    return index, compact
+def _measure_objects(
+    survey: Survey, chosen: Sequence[type[Family]]
+) -> Job[dict[str, Array]]:
+    """Measure what is measured object by object."""
+    wanted = [f for f in chosen if f.by_object and f.columns_of(survey)]
+    names = [c.name for family in wanted for c in family.columns_of(survey)]
+    figures = {name: np.full(len(survey), np.nan) for name in names}
+    if not wanted:
+        return {}
+
+    def measure(row: int) -> None:
+        for name, value in _measure_one(survey, row, wanted).items():
+            figures[name][row] = value
+
+    yield from each_in_threads(measure, range(len(survey)), "Measuring the objects")
+    return {name: _as_counts(name, values) for name, values in figures.items()}
 
 
-def _physical(
-    n_voxels: NDArray[np.int64], centroid: NDArray[np.float64], spacing: Spacing
-) -> dict[str, Array]:
-    volume = n_voxels * cubic_micrometres(1, spacing)
-    columns: dict[str, Array] = {
-        "volume_um3": volume,
-        "equivalent_diameter_nm": 1e3 * np.cbrt(6 * volume / np.pi),
-    }
-    for axis, letter in enumerate("zyx"):
-        columns[f"centroid_{letter}_nm"] = centroid[:, axis] * spacing[axis]
-    return columns
+def _as_counts(name: str, values: NDArray[np.float64]) -> Array:
+    """Turn what was counted into whole numbers, where every object has a count."""
+    is_count = name.startswith("n_") and not np.isnan(values).any()
+    return values.astype(np.int64) if is_count else values
 
 
-def _count_slices(labels: Labels, n: int) -> NDArray[np.int64]:
-    """Count for each object the slices that show it."""
-    count = np.zeros(n + 1, np.int64)
-    for plane in labels:
-        occurs = np.zeros(n + 1, bool)
-        occurs[plane[plane > 0]] = True
-        count += occurs
-    return count[1:]
-
-
-def _touches_border(
-    start: NDArray[np.int64], stop: NDArray[np.int64], shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    size = np.array(shape)
-    at_side: NDArray[np.bool_] = (start == 0) | (stop == size)
-    return np.any(at_side & (size > 1), axis=1)
+def _measure_one(
+    survey: Survey, row: int, wanted: Sequence[type[Family]]
+) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    if survey.spacing is None:
+        return figures
+    crop = crop_object(survey, row)
+    if survey.is_flat:
+        flat = FlatObject(crop.mask[0], survey.spacing[1:])
+        for family in wanted:
+            figures |= family.of_flat(flat)
+        return figures
+    around = None
+    if any(family.looks_around for family in wanted):
+        layers = survey.context.contacts
+        around = read_surroundings(crop.label, crop.region, survey.labels, layers)
+    solid = SolidObject(crop.mask, survey.spacing, around)
+    for family in wanted:
+        figures |= family.of_solid(solid)
+    return figures

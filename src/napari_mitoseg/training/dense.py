@@ -112,7 +112,7 @@ def train_dense(
     Raises
     ------
     AnnotationError
-        If no mitochondrion is labelled where one is needed, or nothing at all.
+        If no mitochondrion is labelled where one is needed, no background, or nothing.
     InvalidParameterError
         If spacing, network or device are missing, or what is to be resumed was started
         with other settings or labels.

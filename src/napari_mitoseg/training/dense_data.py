@@ -167,7 +167,7 @@ def prepare_volumes(
     Raises
     ------
     AnnotationError
-        If no mitochondrion is labelled where one is needed, or nothing at all.
+        If no mitochondrion is labelled where one is needed, no background, or nothing.
     InvalidParameterError
         If no slice is left to train on.
     DeviceMemoryError
@@ -424,12 +424,18 @@ def _check_foreground(
     watched: Sequence[TrainingStack],
     held: Sequence[tuple[int, ...]],
 ) -> None:
-    """Refuse labels without a mitochondrion where one is needed."""
+    """Refuse labels without a mitochondrion or background where they are needed."""
     names = ", ".join(stack.name for stack in training)
     if not any(len(stack.foreground) for stack in training):
         msg = (
             f"The labels of {names} hold no mitochondrion (no number above 0) in the "
             "slices to train on. Give labels that do, or keep other slices back."
+        )
+        raise AnnotationError(msg)
+    if not any((stack.labels == 0).any() for stack in training):
+        msg = (
+            f"The labels of {names} hold no background (no 0) in the slices to train "
+            "on: there is nothing to tell mitochondria from. Give labels that do."
         )
         raise AnnotationError(msg)
     if any(held) and not watched:

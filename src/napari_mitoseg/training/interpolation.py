@@ -285,6 +285,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "n_steps": self.n_steps,
             "seconds": time.monotonic() - self.began,
+            "errors": list(self.errors),
         }
         write_checkpoint(self.folder, state)
         self.saved_at = self.n_steps
@@ -297,6 +298,7 @@ class _Run:
         load_states(state, self.folder, network=self.network, optimizer=self.optimizer)
         self.n_steps = self.saved_at = state["n_steps"]
         self.began = time.monotonic() - state["seconds"]
+        self.errors.extend(state.get("errors", ()))
 
     def progress(self, loss: float) -> InterpolationProgress:
         """Report the step made."""

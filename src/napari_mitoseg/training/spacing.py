@@ -28,7 +28,8 @@ def spacing_of(volume: Volume) -> Spacing:
     if volume.spacing is None:
         msg = (
             f"{volume.name} states no spacing, and a model has to know what it was "
-            "trained on. Give the spacing in nm as z,y,x, for example 40,5.9,5.9."
+            "trained on. Give the spacing in nm as z,y,x, for example --spacing "
+            "40,5.9,5.9."
         )
         raise InvalidParameterError(msg)
     return volume.spacing

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError, WeightsError, WriteError
+from napari_mitoseg.models.zoo import CARD_FILE
 from napari_mitoseg.training.sparse_settings import SparseSettings
 from napari_mitoseg.volume import Shape
 
@@ -43,12 +44,15 @@ class WorkFolder:
         Raises
         ------
         InvalidParameterError
-            If what is there was begun with something else.
+            If what is there was begun with something else, or is to be resumed and
+            is a finished model.
         WriteError
             If the disk refuses.
         """
         found = self._read() if resume else None
         if found is None:
+            if resume:
+                self._refuse_finished()
             self._begin(fingerprint)
             return
         different = [k for k, v in fingerprint.items() if found.get(k) != v]
@@ -103,6 +107,17 @@ class WorkFolder:
     def remove(self) -> None:
         """Delete the folder: the training is finished."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def _refuse_finished(self) -> None:
+        """Refuse to train anew, and replace a model, where one is to be resumed."""
+        folder = self.path.parent
+        if (folder / CARD_FILE).is_file():
+            msg = (
+                f"The model in {folder} is finished; no interrupted training is left "
+                "there to resume. Start another from it (start from this folder, "
+                "write to a new one), or train from the beginning (without resuming)."
+            )
+            raise InvalidParameterError(msg)
 
     def _begin(self, fingerprint: dict[str, Any]) -> None:
         self.remove()

@@ -1,0 +1,135 @@
+"""Clicks and drawn lines on a labels layer, in 2D and in 3D."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+
+Voxel = tuple[int, ...]
+CLICK_PX = 4
+"""A press that moves less is a click, not a drag."""
+
+ADDING = frozenset({"Shift", "Control"})
+LEFT_BUTTON = 1
+
+
+@dataclass(frozen=True)
+class Click:
+    """A click on a layer.
+
+    Attributes
+    ----------
+    voxel : tuple of int
+        In the axes of the layer.
+    label : int
+        What is there.
+    adds : bool
+        Whether Shift or Control was held.
+    """
+
+    voxel: Voxel
+    label: int
+    adds: bool
+
+
+def voxel_under(layer: Labels, event: Any) -> Voxel | None:
+    """Return the voxel of a layer under the cursor.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        The layer.
+    event : napari mouse event
+        Has position and view direction.
+
+    Returns
+    -------
+    tuple of int or None
+        In 3D the first voxel of any object along the line of sight; None where there
+        is none, or where the cursor is beside the layer.
+    """
+    if len(event.dims_displayed) == 3:
+        return _first_along(layer, event)
+    voxel = np.round(layer.world_to_data(event.position)).astype(int)
+    inside = (voxel >= 0) & (voxel < layer.data.shape)
+    return tuple(int(v) for v in voxel) if inside.all() else None
+
+
+def label_at(layer: Labels, voxel: Voxel) -> int:
+    """Return the label of a voxel."""
+    return int(np.asarray(layer.data[voxel]))
+
+
+def mouse_callback(
+    clicked: Callable[[Click], None],
+    drawing: Callable[[list[Voxel]], None],
+    drawn: Callable[[list[Voxel]], None],
+    is_on: Callable[[], bool],
+) -> Callable[[Labels, Any], Generator[None]]:
+    """Return a callback for the mouse on a labels layer.
+
+    Parameters
+    ----------
+    clicked : callable
+        Called with a click.
+    drawing : callable
+        Called with the voxels so far while a line is dragged.
+    drawn : callable
+        Called with the voxels under a line that was dragged, in order.
+    is_on : callable
+        Whether clicks are wanted now; while the user paints they are not.
+
+    Returns
+    -------
+    generator function
+        For ``layer.mouse_drag_callbacks``.
+    """
+
+    def follow_mouse(layer: Labels, event: Any) -> Generator[None]:
+        if event.button != LEFT_BUTTON or not is_on():
+            return
+        first, at = voxel_under(layer, event), np.asarray(event.pos)
+        adds = bool(ADDING & set(event.modifiers))
+        path = [] if first is None else [first]
+        is_drag = False
+        yield
+        while event.type == "mouse_move":
+            voxel = voxel_under(layer, event)
+            path += [] if voxel is None else [voxel]
+            moved = np.abs(np.asarray(event.pos) - at).max()
+            is_drag = is_drag or bool(moved >= CLICK_PX)
+            if is_drag:
+                drawing(path)
+            yield
+        if is_drag:
+            drawn(path)
+        elif first is not None:
+            clicked(Click(first, label_at(layer, first), adds))
+
+    return follow_mouse
+
+
+def _first_along(layer: Labels, event: Any) -> Voxel | None:
+    start, end = layer.get_ray_intersections(
+        position=event.position,
+        view_direction=event.view_direction,
+        dims_displayed=event.dims_displayed,
+        world=True,
+    )
+    if start is None or end is None:
+        return None
+    n = 2 * int(np.ceil(np.linalg.norm(end - start))) + 1
+    points = np.round(np.linspace(start, end, n)).astype(int)
+    points = np.clip(points, 0, np.asarray(layer.data.shape) - 1)
+    values = _values_at(layer.data, points)
+    hit = np.flatnonzero(values)
+    return tuple(int(v) for v in points[hit[0]]) if hit.size else None
+
+
+def _values_at(data: Any, points: Any) -> Any:
+    """Read single voxels; zarr does so through its own index."""
+    index = tuple(points.T)
+    pointwise = getattr(data, "vindex", data)
+    return np.asarray(pointwise[index])

@@ -1,0 +1,156 @@
+"""The command that measures objects: `measure`."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from napari_mitoseg.cli.app import app
+from napari_mitoseg.cli.console import run, tell
+from napari_mitoseg.cli.options import SpacingText, parse_spacing
+from napari_mitoseg.errors import InvalidParameterError
+
+if TYPE_CHECKING:
+    from napari_mitoseg.morphology import Context, MeasurementSettings
+    from napari_mitoseg.volume import Volume
+
+ALL = "all"
+PAGES = (".html", ".htm")
+
+
+@app.command
+def measure(  # noqa: PLR0913 - the options of the command
+    labels: Path,
+    /,
+    *,
+    out: Path,
+    spacing: SpacingText = None,
+    families: str = ALL,
+    image: Path | None = None,
+    probability: Path | None = None,
+    contacts: Annotated[list[str] | None, Parameter(negative="")] = None,
+    tissue: Path | None = None,
+    report: Path | None = None,
+    recipe: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Measure every object, and print what the volume adds up to.
+
+    Parameters
+    ----------
+    labels : Path
+        Labels, one number for each object: TIFF, folder of images, OME-Zarr, HDF5,
+        NIfTI or NRRD.
+    out : Path
+        Table to write, .csv, .parquet or .xlsx (Excel): one row an object, the unit in
+        each column's name.
+    spacing : str, optional
+        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    families : str
+        What to measure, as in size,shape,surface; all of size, shape, surface,
+        convexity, skeleton, calibre, neighbours, intensity when absent.
+    image : Path, optional
+        Image, for the mean intensity of each object.
+    probability : Path, optional
+        Probability map, for the mean probability of each object.
+    contacts : list of str, optional
+        Other structures as NAME=FILE, for the area of contact with each:
+        nucleus=nucleus.tif. May be given several times.
+    tissue : Path, optional
+        Mask of the tissue: densities and the volume fraction refer to it.
+    report : Path, optional
+        Page to write, .html: pictures, distributions, numbers. It needs no other file.
+    recipe : Path, optional
+        Recipe that made the labels, for the report.
+    as_json : bool
+        Print one JSON object instead of lines.
+    """
+    from napari_mitoseg.io.limits import in_memory
+    from napari_mitoseg.io.read import read_labels, read_volume
+    from napari_mitoseg.io.tables import write_table
+    from napari_mitoseg.morphology import measure_labels, summarize
+
+    _check_names(out, report)
+    made_by = _recipe_text(recipe)
+    volume = read_labels(labels, spacing=parse_spacing(spacing))
+    if volume.spacing is None:
+        msg = (
+            f"{labels} does not say how far its voxels are apart, and nothing is "
+            "guessed. Give --spacing Z,Y,X in nm, for example --spacing 40,5.9,5.9."
+        )
+        raise InvalidParameterError(msg)
+    volume = in_memory(volume)
+    shown = read_volume(image) if image else None
+    context = _context(shown, probability, contacts or [])
+    mask = read_labels(tissue).data if tissue else None
+    job = measure_labels(
+        volume.data, volume.spacing, _settings(families), context=context
+    )
+    table = run(job)
+    summary = summarize(table, volume.shape, volume.spacing, mask)
+    write_table(out, table.columns)
+    if report is not None:
+        from napari_mitoseg.report import ReportContent, write_report
+
+        run(write_report(report, ReportContent(volume, table, shown, mask, made_by)))
+    _tell_summary(summary, as_json=as_json)
+
+
+def _context(
+    image: "Volume | None", probability: Path | None, contacts: list[str]
+) -> "Context":
+    from napari_mitoseg.io.read import read_labels, read_volume
+    from napari_mitoseg.morphology import Context
+
+    return Context(
+        intensity=image.data if image else None,
+        probability=read_volume(probability).data if probability else None,
+        contacts={name: read_labels(path).data for name, path in _layers(contacts)},
+    )
+
+
+def _settings(families: str) -> "MeasurementSettings":
+    from napari_mitoseg.morphology import ALL_FAMILIES, MeasurementSettings
+
+    names = [name.strip() for name in families.split(",") if name.strip()]
+    # The sums of the volume need the sizes.
+    chosen = ALL_FAMILIES if names == [ALL] else names and ("size", *names)
+    return MeasurementSettings.parse({"families": chosen})
+
+
+def _check_names(out: Path, report: Path | None) -> None:
+    from napari_mitoseg.io.tables import table_format_of
+
+    _ = table_format_of(out)
+    if report is not None and report.suffix.lower() not in PAGES:
+        msg = f"--report was given as {report}. Give a file that ends in .html."
+        raise InvalidParameterError(msg)
+
+
+def _recipe_text(recipe: Path | None) -> str:
+    from napari_mitoseg.recipe import Recipe
+
+    return "" if recipe is None else Recipe.load(recipe).as_json()
+
+
+def _layers(given: list[str]) -> list[tuple[str, Path]]:
+    """Read ``NAME=FILE`` as given on the command line."""
+    pairs = [text.partition("=") for text in given]
+    for text, (name, _, path) in zip(given, pairs, strict=True):
+        if not name or not path:
+            msg = (
+                f"--contacts was given as {text!r}. Give a name and a file, for "
+                "example nucleus=nucleus.tif."
+            )
+            raise InvalidParameterError(msg)
+    return [(name, Path(path)) for name, _, path in pairs]
+
+
+def _tell_summary(summary: Mapping[str, float], *, as_json: bool) -> None:
+    if as_json:
+        tell(json.dumps(summary))
+        return
+    for name, value in summary.items():
+        tell(f"{name:32s} {value:.6g}")

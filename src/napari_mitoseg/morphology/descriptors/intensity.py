@@ -1,0 +1,98 @@
+"""Grey values and probabilities within each object."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.labelling import iter_slabs
+from napari_mitoseg.morphology.columns import ColumnInfo
+from napari_mitoseg.morphology.family import Family, families
+from napari_mitoseg.morphology.survey import Survey
+from napari_mitoseg.volume import Array, LazyArray
+
+MEAN = ColumnInfo(
+    "mean_intensity",
+    "Mean intensity",
+    "",
+    "Mean grey value of the image within the object.",
+    needs_spacing=False,
+)
+DEVIATION = ColumnInfo(
+    "sd_intensity",
+    "Intensity, SD",
+    "",
+    "Standard deviation of the grey values within the object.",
+    needs_spacing=False,
+)
+PROBABILITY = ColumnInfo(
+    "mean_probability",
+    "Mean probability",
+    "",
+    "Mean probability of mitochondrion within the object, 0 to 1.",
+    needs_spacing=False,
+)
+
+
+@families.register("intensity")
+class IntensityFamily(Family):
+    """Mean intensity and mean probability.
+
+    Notes
+    -----
+    Columns are left out where the image, or the probability, is not given.
+    Probabilities stored as whole numbers are divided by the largest number of their
+    type.
+    """
+
+    name: ClassVar[str] = "intensity"
+    title: ClassVar[str] = "Intensity"
+    columns: ClassVar[tuple[ColumnInfo, ...]] = (MEAN, DEVIATION, PROBABILITY)
+    flat_columns: ClassVar[tuple[ColumnInfo, ...]] = columns
+    watched: ClassVar[bool] = True
+    by_object: ClassVar[bool] = False
+
+    @classmethod
+    def columns_of(cls, survey: Survey) -> tuple[ColumnInfo, ...]:
+        """Return the columns for which there is an image."""
+        context = survey.context
+        image = () if context.intensity is None else (MEAN, DEVIATION)
+        return image if context.probability is None else (*image, PROBABILITY)
+
+    @classmethod
+    def measure(cls, survey: Survey) -> Job[Mapping[str, Array]]:
+        """Measure all objects in passes over the volume."""
+        context = survey.context
+        columns: dict[str, Array] = {}
+        if context.intensity is not None:
+            mean, deviation = yield from _moments(survey, context.intensity)
+            columns |= {MEAN.name: mean, DEVIATION.name: deviation}
+        if context.probability is not None:
+            dtype = context.probability.dtype
+            most = np.iinfo(dtype).max if dtype.kind in "ui" else 1.0
+            mean, _ = yield from _moments(survey, context.probability)
+            columns[PROBABILITY.name] = mean / most
+        return columns
+
+
+def _moments(
+    survey: Survey, image: LazyArray
+) -> Job[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return mean and standard deviation of an image within each object."""
+    n = len(survey)
+    total, squares = np.zeros(n), np.zeros(n)
+    slabs = list(iter_slabs(survey.shape))
+    # Squares of differences from about the mean, not of the values: those cancel.
+    middle = float(np.mean(np.asarray(image[slabs[0]])))
+    for done, slab in enumerate(slabs):
+        labels = np.asarray(survey.labels[slab])
+        inside = labels > 0
+        row = np.searchsorted(survey.index, labels[inside])
+        values = np.asarray(image[slab])[inside].astype(float) - middle
+        total += np.bincount(row, values, n)
+        squares += np.bincount(row, np.square(values), n)
+        yield Progress(done + 1, len(slabs), "Reading the image")
+    mean = total / survey.n_voxels
+    return mean + middle, np.sqrt(np.maximum(squares / survey.n_voxels - mean**2, 0))
