@@ -77,8 +77,9 @@ def find_nearest(survey: Survey) -> Job[tuple[Floats, Integers]]:
 
     Notes
     -----
-    The pair of voxels whose centres are nearest decides; the gap is the distance
-    between these two voxels as boxes. Objects are looked at in the order of the
+    An object that shares a face of a voxel is the nearest. Without one, the pair of
+    voxels whose centres are nearest decides; the gap is the distance between these two
+    voxels as boxes. Objects are looked at in the order of the
     distance between their boxes, until the next box is farther than the nearest
     object so far.
     """
