@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_dilation
 from scipy.spatial.distance import cdist
 
 from napari_mitoseg.jobs import drain
@@ -39,13 +40,9 @@ def by_force(labels, spacing):
     return gaps
 
 
-def sharing_a_face(labels, label):
-    found = set()
-    for axis in range(3):
-        volume = np.moveaxis(labels, axis, 0)
-        for one, other in ((volume[1:], volume[:-1]), (volume[:-1], volume[1:])):
-            found |= {*other[one == label].tolist()}
-    return found - {0, label}
+def touching(labels, label):
+    near = binary_dilation(labels == label, np.ones((3, 3, 3), bool))
+    return {*labels[near].tolist()} - {0, label}
 
 
 def boxes(seed, n):
@@ -74,12 +71,21 @@ def test_nearest_is_that_of_all_pairs_of_voxels(seed, n, n_large):
         search = nearest._Search(survey)
         expected = by_force(labels, SPACING)
         for row, label in enumerate(survey.index.tolist()):
-            found, beside = search.nearest(row), sharing_a_face(labels, label)
+            found, beside = search.nearest(row), touching(labels, label)
             if beside:
                 assert found.gap == 0
                 assert survey.index[found.row] in beside
             else:
                 assert found.length == pytest.approx(expected[label])
+
+
+def test_a_corner_is_a_contact_though_another_centre_is_nearer():
+    labels = np.zeros((2, 3, 12), np.uint8)
+    labels[0, 0, 0], labels[1, 1, 1], labels[0, 0, 6] = 1, 2, 3
+    survey = drain(survey_labels(labels, SPACING))
+    distance, nearest_one = drain(nearest.find_nearest(survey))
+    assert distance[0] == 0
+    assert nearest_one[0] == 2
 
 
 def test_gap_is_that_between_the_boxes_of_voxels():
