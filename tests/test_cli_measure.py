@@ -105,7 +105,7 @@ def test_labels_without_spacing_ask_for_it(run, labels, tmp_path, table):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--families", "sise"], "Did you mean 'size'"),
+        (["--families", "sizes"], "Did you mean 'size'"),
         (["--families", ","], "give one or more"),
         (["--contacts", "nucleus"], "nucleus=nucleus.tif"),
         (["--spacing", "1,2"], "three numbers"),

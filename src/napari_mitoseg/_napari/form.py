@@ -129,8 +129,7 @@ class ParamsForm(QWidget):
             self._editors[name] = editor
             editor.widget.setToolTip(field.description or "")
             editor.changed.connect(self._on_edited)
-            title = name.replace("_", " ").capitalize()
-            label = row_label(title, field.description or "")
+            label = row_label(title_of(name, field), field.description or "")
             rows.addRow(label, editor.widget)
         return rows
 
@@ -164,6 +163,33 @@ def problem_label() -> QLabel:
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     label.hide()
     return label
+
+
+def title_of(name: str, field: FieldInfo) -> str:
+    """Name a field in words.
+
+    Parameters
+    ----------
+    name : str
+        As in code.
+    field : FieldInfo
+        Its declaration; the editor shows the unit already.
+
+    Returns
+    -------
+    str
+        Title of its row.
+
+    Examples
+    --------
+    >>> from napari_mitoseg.params import param
+    >>> title_of("min_depth_nm", param(0.0, unit="nm", description=""))
+    'Min depth'
+    >>> title_of("n_parts", param(2, description=""))
+    'Parts'
+    """
+    words = name.removesuffix(f"_{unit_of(field)}").removeprefix("n_")
+    return words.replace("_", " ").capitalize()
 
 
 def make_editor(field: FieldInfo, value: Any) -> Editor | None:
