@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.volume import Array
 
 Connectivity = Literal[6, 18, 26]
@@ -24,6 +25,9 @@ Index = tuple[slice, slice, slice]
 Labels = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
 Item = TypeVar("Item")
+
+LARGEST = int(np.iinfo(np.int64).max)
+"""The largest number that an object may have."""
 
 SLAB_VOXELS = 1 << 22
 """Voxels handed to a library call at once: about 30 ms of labelling."""
@@ -83,6 +87,39 @@ def iter_slabs(
         whole[axis] = slice(start, min(start + step + overlap, size))
         z, y, x = whole
         yield z, y, x
+
+
+def check_numbers(block: Array) -> int:
+    """Refuse numbers that no object can have.
+
+    Parameters
+    ----------
+    block : ndarray of int
+        Some of the labels.
+
+    Returns
+    -------
+    int
+        The largest number there is; 0 where there is no object.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a number is below 0 or above 2⁶³ − 1.
+    """
+    lowest, highest = int(block.min(initial=0)), int(block.max(initial=0))
+    if lowest < 0:
+        msg = (
+            f"The labels hold {lowest}, below 0. Give whole numbers: 0 for background, "
+            "one number for each object."
+        )
+        raise InvalidParameterError(msg)
+    if highest > LARGEST:
+        msg = (
+            f"The labels hold {highest}. Renumber them: 2⁶³ − 1 is the largest number."
+        )
+        raise InvalidParameterError(msg)
+    return highest
 
 
 def in_threads(work: Callable[[Item], None], items: Iterable[Item]) -> None:

@@ -9,7 +9,7 @@ from napari_mitoseg import labelling
 from napari_mitoseg.errors import InvalidParameterError, ShapeError
 from napari_mitoseg.io.tables import write_table_csv
 from napari_mitoseg.jobs import drain
-from napari_mitoseg.morphology import measure_labels
+from napari_mitoseg.morphology import Context, MeasurementSettings, measure_labels
 
 SPACING = (40.0, 10.0, 5.0)
 
@@ -80,12 +80,22 @@ def test_any_whole_numbers(dtype):
     assert measured(labels).columns["index"].tolist() == [5]
 
 
+def test_large_numbers_side_by_side_are_told_apart():
+    labels = np.array([[[2**53, 2**53 + 1]]], np.uint64)
+    context = Context(intensity=np.array([[[10, 30]]], np.uint8))
+    settings = MeasurementSettings(families=("size", "intensity"))
+    table = drain(measure_labels(labels, SPACING, settings, context=context))
+    assert table.columns["index"].tolist() == [2**53, 2**53 + 1]
+    assert table.columns["mean_intensity"].tolist() == [10, 30]
+
+
 @pytest.mark.parametrize(
     ("labels", "error", "words"),
     [
         (np.zeros((1, 2, 2, 2), np.uint8), ShapeError, "three axes"),
         (np.zeros((1, 2, 2), np.float32), InvalidParameterError, "float32"),
         (np.full((1, 2, 2), -1, np.int8), InvalidParameterError, "below 0"),
+        (np.full((1, 2, 2), 2**63, np.uint64), InvalidParameterError, "Renumber"),
     ],
 )
 def test_what_cannot_be_measured(labels, error, words):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_dilation
 from scipy.spatial.distance import cdist
 
 from napari_mitoseg.jobs import drain
@@ -39,6 +40,11 @@ def by_force(labels, spacing):
     return gaps
 
 
+def touching(labels, label):
+    near = binary_dilation(labels == label, np.ones((3, 3, 3), bool))
+    return {*labels[near].tolist()} - {0, label}
+
+
 def boxes(seed, n):
     rng = np.random.default_rng(seed)
     labels = np.zeros((8, 40, 40), np.uint16)
@@ -51,6 +57,8 @@ def boxes(seed, n):
     return labels
 
 
+# One above the other: the centres of other voxels are nearer to one another.
+@example(20310, 9, 0)
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 12), st.sampled_from([0, 3, 1000]))
 def test_nearest_is_that_of_all_pairs_of_voxels(seed, n, n_large):
@@ -63,7 +71,21 @@ def test_nearest_is_that_of_all_pairs_of_voxels(seed, n, n_large):
         search = nearest._Search(survey)
         expected = by_force(labels, SPACING)
         for row, label in enumerate(survey.index.tolist()):
-            assert search.nearest(row).length == pytest.approx(expected[label])
+            found, beside = search.nearest(row), touching(labels, label)
+            if beside:
+                assert found.gap == 0
+                assert survey.index[found.row] in beside
+            else:
+                assert found.length == pytest.approx(expected[label])
+
+
+def test_a_corner_is_a_contact_though_another_centre_is_nearer():
+    labels = np.zeros((2, 3, 12), np.uint8)
+    labels[0, 0, 0], labels[1, 1, 1], labels[0, 0, 6] = 1, 2, 3
+    survey = drain(survey_labels(labels, SPACING))
+    distance, nearest_one = drain(nearest.find_nearest(survey))
+    assert distance[0] == 0
+    assert nearest_one[0] == 2
 
 
 def test_gap_is_that_between_the_boxes_of_voxels():

@@ -10,6 +10,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import psutil
 import pytest
 import zarr
 from napari.components import ViewerModel
@@ -24,10 +25,12 @@ from qtpy.QtWidgets import QScrollArea
 
 from napari_mitoseg._napari import measure_tasks
 from napari_mitoseg._napari.appearance import HIGHLIGHT
+from napari_mitoseg._napari.file_patterns import file_patterns
 from napari_mitoseg._napari.measure import STALE, MeasureWidget
 from napari_mitoseg._napari.object_colormap import ObjectColormap
 from napari_mitoseg._napari.object_filter import ObjectFilter, Range
 from napari_mitoseg._napari.plot_box import HISTOGRAM, SCATTER
+from napari_mitoseg.io.tables import table_formats
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.morphology import ALL_FAMILIES
 
@@ -541,7 +544,7 @@ def test_a_copy_that_does_not_fit_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     free = SimpleNamespace(available=1000)
-    monkeypatch.setattr(measure_tasks, "virtual_memory", lambda: free)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     measured.keep_shown()
     finish(measured)
     assert "so much memory is not free" in measured.status.text()
@@ -822,7 +825,7 @@ def test_tables_are_saved(
     )
     assert "z_start" in saved
     assert saved["shown"].tolist() == [True, True, False, False]
-    assert "(*.csv)" in measure_tasks.table_patterns()
+    assert "(*.csv)" in file_patterns(table_formats)
 
 
 def test_a_report_is_written(

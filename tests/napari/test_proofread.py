@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dask.array as da
 import numpy as np
+import psutil
 import pytest
 import zarr
 from napari.components import ViewerModel
@@ -200,6 +202,21 @@ def test_what_cannot_be_written_is_copied(
     assert labels_in(copy) == [1, 3, 4]
     first = original.data[0] if isinstance(data, list) else original.data
     np.testing.assert_array_equal(np.asarray(first), made_up())
+
+
+def test_a_copy_that_does_not_fit_is_refused(
+    widget: ProofreadWidget,
+    viewer: ViewerModel,
+    finish: Finish,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    viewer.add_layer(Labels(da.from_array(made_up())))
+    free = SimpleNamespace(available=100)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    widget.copy()
+    finish(widget)
+    assert "so much memory is not free" in widget.status.text()
+    assert len(viewer.layers) == 1
 
 
 def test_spacing_is_asked_for(
@@ -637,12 +654,13 @@ def test_a_spacing_that_is_given_elsewhere(
     assert shown.scale.tolist() == [80, 4, 4]
 
 
+@pytest.mark.parametrize("name", ["out.tif", "out.nrrd"])
 def test_save(
-    begun: ProofreadWidget, layer: Labels, finish: Finish, tmp_path: Path
+    name: str, begun: ProofreadWidget, layer: Labels, finish: Finish, tmp_path: Path
 ) -> None:
-    begun.save(tmp_path / "out.tif")
+    begun.save(tmp_path / name)
     finish(begun)
-    saved = read_labels(tmp_path / "out.tif")
+    saved = read_labels(tmp_path / name)
     assert saved.spacing == pytest.approx(SPACING)
     np.testing.assert_array_equal(saved.read(), layer.data)
 

@@ -93,7 +93,7 @@ def test_a_hole_open_to_the_side_stays():
     labels[0, 2, 2] = 0
     editor = LabelEditor(labels, None)
     assert not editor.apply(FillHoles(label=1))
-    assert not editor.can_undo
+    assert not editor.n_undo
 
 
 def test_grow_and_shrink_measure_in_nm():

@@ -265,11 +265,11 @@ def test_a_review_survives_edits_and_their_undoing():
         assert {i.label for i in queue} == there == set(editor.index)
     assert queue[5].reasons == ("was made by an edit",)
     queue.mark(5, "fixed")
-    while editor.can_undo:
+    while editor.n_undo:
         queue.follow(editor.index, editor.undo().touched)
     assert {i.label for i in queue} == {1, 2, 3, 4}
     assert queue[2].state is ReviewState.CORRECT
-    while editor.can_redo:
+    while editor.n_redo:
         editor.redo()
     queue.follow(editor.index)
     assert queue[5].state is ReviewState.FIXED

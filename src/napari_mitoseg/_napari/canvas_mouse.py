@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
+from numpy.typing import NDArray
 
 Voxel = tuple[int, ...]
 CLICK_PX = 4
@@ -57,6 +58,39 @@ def voxel_under(layer: Labels, event: Any) -> Voxel | None:
     return tuple(int(v) for v in voxel) if inside.all() else None
 
 
+def voxels_along(layer: Labels, event: Any) -> NDArray[np.int64]:
+    """Return the voxels on the line of sight in 3D, from front to back.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        The layer.
+    event : napari mouse event
+        Has position and view direction.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, 3)
+        Some of them more than once; none where the line passes beside the layer.
+    """
+    begin, end = layer.get_ray_intersections(
+        position=event.position,
+        view_direction=event.view_direction,
+        dims_displayed=event.dims_displayed,
+        world=True,
+    )
+    if begin is None or end is None:
+        return np.zeros((0, layer.ndim), np.int64)
+    n_points = 4 * int(np.abs(np.subtract(end, begin)).max()) + 2
+    places = np.round(np.linspace(begin, end, n_points)).astype(np.int64)
+    return np.clip(places, 0, np.array(layer.data.shape) - 1)
+
+
+def adds(event: Any) -> bool:
+    """Say whether a click comes to what is selected: Shift or Control is held."""
+    return bool(ADDING & {*event.modifiers})
+
+
 def label_at(layer: Labels, voxel: Voxel) -> int:
     """Return the label of a voxel."""
     return int(np.asarray(layer.data[voxel]))
@@ -91,7 +125,7 @@ def mouse_callback(
         if event.button != LEFT_BUTTON or not is_on():
             return
         first, at = voxel_under(layer, event), np.asarray(event.pos)
-        adds = bool(ADDING & set(event.modifiers))
+        is_adding = adds(event)
         path = [] if first is None else [first]
         is_drag = False
         yield
@@ -106,25 +140,17 @@ def mouse_callback(
         if is_drag:
             drawn(path)
         elif first is not None:
-            clicked(Click(first, label_at(layer, first), adds))
+            clicked(Click(first, label_at(layer, first), is_adding))
 
     return follow_mouse
 
 
 def _first_along(layer: Labels, event: Any) -> Voxel | None:
-    start, end = layer.get_ray_intersections(
-        position=event.position,
-        view_direction=event.view_direction,
-        dims_displayed=event.dims_displayed,
-        world=True,
-    )
-    if start is None or end is None:
+    """Return the first voxel of an object on the line of sight."""
+    points = voxels_along(layer, event)
+    if not points.size:
         return None
-    n = 2 * int(np.ceil(np.linalg.norm(end - start))) + 1
-    points = np.round(np.linspace(start, end, n)).astype(int)
-    points = np.clip(points, 0, np.asarray(layer.data.shape) - 1)
-    values = _values_at(layer.data, points)
-    hit = np.flatnonzero(values)
+    hit = np.flatnonzero(_values_at(layer.data, points))
     return tuple(int(v) for v in points[hit[0]]) if hit.size else None
 
 

@@ -37,9 +37,8 @@ def heading_of(name: str) -> Heading:
         keeps its name.
     """
     info = column_info(name)
-    unit = f" ({info.unit})" if info.unit else ""
     source = f" [{info.source}]" if info.source else ""
-    return Heading(name, f"{info.title}{unit}", f"{name}: {info.tip}{source}")
+    return Heading(name, info.heading, f"{name}: {info.tip}{source}")
 
 
 def cell_text(value: Any) -> str:

@@ -21,7 +21,7 @@ from napari_mitoseg._napari.edit_preview import (
     marked_points,
     outlined,
 )
-from napari_mitoseg._napari.edit_session import EditSession, Point
+from napari_mitoseg._napari.edit_session import EditSession
 from napari_mitoseg._napari.edit_tool import EditTool
 from napari_mitoseg._napari.layers import displayed_slice, spacing_of
 from napari_mitoseg._napari.lifetime import follow
@@ -30,6 +30,7 @@ from napari_mitoseg._napari.panel import timer
 from napari_mitoseg.errors import MitoSegError
 from napari_mitoseg.params import is_advanced
 from napari_mitoseg.proofreading import Change, Operation
+from napari_mitoseg.proofreading.operations import Point
 from napari_mitoseg.proofreading.regions import as_region, grown, union
 from napari_mitoseg.volume import Region, cubic_micrometres
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
@@ -23,10 +22,10 @@ from napari_mitoseg._napari.shared_history import (
 from napari_mitoseg._napari.strokes import read_stroke
 from napari_mitoseg.errors import InvalidParameterError, MitoSegError
 from napari_mitoseg.proofreading import Change, History, LabelEditor, Operation
+from napari_mitoseg.proofreading.operations import Point
 from napari_mitoseg.volume import Array, Region
 
 UNDONE, REDONE = "Undone", "Redone"
-Point = tuple[int, int, int]
 CLICKING = "pan_zoom"
 """The mode of a layer in which clicks are ours; in the others the user paints."""
 
@@ -239,18 +238,17 @@ class EditSession(QObject):
             self._soon.start()
 
     def _is_written(self, atoms: Sequence[Any]) -> bool:
-        stroke = read_stroke(self.layer.data, atoms)
-        box = stroke.region.slices[-self.layer.ndim :]
-        return np.array_equal(self.layer.data[box], stroke.after)
+        return read_stroke(self.layer.data, atoms).is_in(self.layer.data)
 
     def _take_told(self) -> None:
         """Record the stroke that napari has told of."""
         told, self._told = self._told, []
         for atoms in told:
             stroke = read_stroke(self.layer.data, atoms)
-            before, after = (_stack(one) for one in (stroke.before, stroke.after))
             try:
-                change = self.editor.record(stroke.region, before, after, PAINT)
+                change = self.editor.record(
+                    stroke.region, stroke.before, stroke.after, PAINT
+                )
             except MitoSegError as error:
                 self.failed.emit(error)
                 continue
@@ -310,7 +308,3 @@ class _Grip:
         for key in self._keys:
             self._layer.bind_key(key, None)
         hand_back(self._layer, self._editor.history)
-
-
-def _stack(values: Any) -> Any:
-    return values[np.newaxis] if values.ndim == 2 else values

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_mitoseg.proofreading import Operation
+from napari_mitoseg.proofreading.operations import Point
 from napari_mitoseg.volume import Spacing
 
-Point = tuple[int, int, int]
 CLICKS = frozenset({"point", "points"})
 LINES = frozenset({"line", "outline", "normal"})
 FEWEST_POINTS, FEWEST_CORNERS = 2, 3

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mitoseg._napari.form import ignore_wheel
+from napari_mitoseg._napari.table_rows import set_up_rows
 from napari_mitoseg.evaluation import ErrorClass, ErrorTable
 
 COLOURS = {
@@ -38,7 +39,7 @@ HEADINGS = {
     "centroid_x": ("x", "Mean position in voxels"),
 }
 COLUMNS = tuple(HEADINGS)
-ROW_HEIGHT, ICON = 22, 10
+ICON = 10
 ERRORS, EVERYTHING = "Errors", "Everything"
 
 Order = Qt.SortOrder
@@ -190,17 +191,12 @@ def _view(model: ErrorModel) -> QTableView:
     view = QTableView()
     view.setModel(model)
     view.setToolTip("Click a row to see the object in its slice")
-    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    set_up_rows(view)
     view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    view.setWordWrap(False)
     view.setMinimumHeight(160)
     view.setSortingEnabled(True)
     view.sortByColumn(COLUMNS.index("n_voxels"), Order.DescendingOrder)
     view.setIconSize(QSize(ICON, ICON))
-    if (numbers := view.verticalHeader()) is not None:
-        numbers.hide()
-        numbers.setMinimumSectionSize(ROW_HEIGHT)
-        numbers.setDefaultSectionSize(ROW_HEIGHT)
     if (titles := view.horizontalHeader()) is not None:
         titles.setStretchLastSection(True)
         # The last column may be wide: its title would be out of sight in the middle.

@@ -262,12 +262,7 @@ class ExportWidget(Panel):
         )
         self.picked.setEnabled(layer is not None)
         unknown = layer is not None and not problem and spacing_of(layer) is None
-        self.hint(
-            problem
-            or (
-                "The spacing is not known: the file will not say it." if unknown else ""
-            )
-        )
+        self.hint(problem or (UNKNOWN if unknown else ""))
 
     def _ask(self) -> None:
         layer, choice = self.labels.layer, self._format

@@ -103,9 +103,15 @@ def volume_of(layer: Image | Labels) -> Volume:
     Volume
         A 2D image as one slice.
     """
-    data: LazyArray = layer.data[0] if layer.multiscale else layer.data
+    data = data_of(layer)
     stack = _OneSlice(data) if layer.ndim == 2 else data
     return Volume(data=stack, spacing=spacing_of(layer), name=layer.name)
+
+
+def data_of(layer: Image | Labels) -> LazyArray:
+    """Return the array of a layer; of a pyramid the finest level."""
+    data: LazyArray = layer.data[0] if layer.multiscale else layer.data
+    return data
 
 
 class _OneSlice:

@@ -25,11 +25,13 @@ from napari_mitoseg._napari import measure_tasks
 from napari_mitoseg._napari.colour_box import ColourBox
 from napari_mitoseg._napari.comparison import why_incomparable
 from napari_mitoseg._napari.edit_watch import EditWatch
+from napari_mitoseg._napari.file_patterns import file_patterns
 from napari_mitoseg._napari.filter_box import FilterBox
 from napari_mitoseg._napari.form import problem_label, shrink
 from napari_mitoseg._napari.group_box import Entry, GroupBox
 from napari_mitoseg._napari.layer_choice import LayerChoice
 from napari_mitoseg._napari.layers import (
+    data_of,
     layers_of,
     look_at,
     placement,
@@ -38,7 +40,7 @@ from napari_mitoseg._napari.layers import (
     volume_of,
 )
 from napari_mitoseg._napari.lifetime import at_end, follow
-from napari_mitoseg._napari.measure_box import ContextBox, FamilyBox, data_of
+from napari_mitoseg._napari.measure_box import ContextBox, FamilyBox
 from napari_mitoseg._napari.measure_tasks import Measured, MeasureOrder
 from napari_mitoseg._napari.measured_layer import MeasuredLayer
 from napari_mitoseg._napari.object_filter import ObjectFilter
@@ -52,6 +54,7 @@ from napari_mitoseg._napari.section import Section, line_up, row_label
 from napari_mitoseg._napari.spacing_box import SpacingBox
 from napari_mitoseg._napari.summary_words import TIP, in_lines
 from napari_mitoseg.errors import MitoSegError
+from napari_mitoseg.io.tables import table_formats
 from napari_mitoseg.volume import Region, Spacing
 
 STALE = "Measured before the last edit of these labels. Measure again."
@@ -470,7 +473,7 @@ class MeasureWidget(Panel):
 
     def _ask_save(self) -> None:
         name = self._suggested("measurements", ".csv")
-        kinds = measure_tasks.table_patterns()
+        kinds = file_patterns(table_formats)
         path, _ = QFileDialog.getSaveFileName(self, "Save table", name, kinds)
         if path:
             self.save_table(Path(path))

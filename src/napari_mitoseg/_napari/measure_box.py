@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
 
 from napari_mitoseg._napari.form import ignore_wheel
 from napari_mitoseg._napari.layer_choice import LayerChoice
-from napari_mitoseg._napari.layers import GREY_DIMENSIONS, layers_of
+from napari_mitoseg._napari.layers import GREY_DIMENSIONS, data_of, layers_of
 from napari_mitoseg._napari.lifetime import follow
 from napari_mitoseg._napari.section import row_label
 from napari_mitoseg.morphology import (
@@ -197,12 +197,6 @@ class LayerChecks(QListWidget):
 def cost_of(name: str) -> str:
     """Say how long a family takes, in a word."""
     return COSTS.get(name, "slow" if families[name].by_object else "fast")
-
-
-def data_of(layer: Layer) -> LazyArray:
-    """Return the array of a layer; of a pyramid the finest level."""
-    data: LazyArray = layer.data[0] if layer.multiscale else layer.data
-    return data
 
 
 def _data(choice: LayerChoice) -> LazyArray | None:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from psutil import virtual_memory
 
-from napari_mitoseg.errors import InvalidParameterError
-from napari_mitoseg.io.tables import table_formats, write_table
+from napari_mitoseg.io.limits import check_copy
+from napari_mitoseg.io.tables import write_table
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.morphology import (
     Context,
@@ -93,15 +92,6 @@ def save_report(content: "ReportContent", path: Path) -> Job[Path]:
     return (yield from write_report(path, content))
 
 
-def table_patterns() -> str:
-    """Return the formats of tables as a file dialog wants them."""
-    kinds = {one.title: one.extensions for _, one in table_formats.items()}
-    return ";;".join(
-        f"{title} ({' '.join(f'*{ending}' for ending in endings)})"
-        for title, endings in kinds.items()
-    )
-
-
 def keep_labels(labels: LazyArray, kept: Array) -> Job[Array]:
     """Copy labels without some of the objects.
 
@@ -127,13 +117,7 @@ def keep_labels(labels: LazyArray, kept: Array) -> Job[Array]:
     InvalidParameterError
         If the copy would not fit into the memory.
     """
-    needed = int(np.prod(labels.shape)) * labels.dtype.itemsize
-    if needed > virtual_memory().available:
-        msg = (
-            f"A copy of these labels takes {needed / 1e9:.1f} GB, and so much memory "
-            "is not free. Crop the labels, or work with the filter alone."
-        )
-        raise InvalidParameterError(msg)
+    check_copy(labels)
     found = np.zeros(labels.shape, labels.dtype)
     for z in range(len(found)):
         plane = np.asarray(labels[z])

@@ -9,13 +9,15 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
+from napari_mitoseg._napari.canvas_mouse import (
+    CLICK_PX,
+    LEFT_BUTTON,
+    adds,
+    voxels_along,
+)
 from napari_mitoseg._napari.lifetime import at_end
 
-STILL = 4
-"""Pixels the mouse may move between press and release of a click."""
-
 PAN_ZOOM = "pan_zoom"
-SHIFT = "Shift"
 
 
 class ObjectPicker(QObject):
@@ -50,7 +52,7 @@ class ObjectPicker(QObject):
         """Take a press and a release in one place for a click."""
         active = viewer.layers.selection.active
         is_drawing = active is not None and str(active.mode) != PAN_ZOOM
-        if self.layer not in viewer.layers or is_drawing or event.button != 1:
+        if self.layer not in viewer.layers or is_drawing or event.button != LEFT_BUTTON:
             return
         begin = np.asarray(event.pos)
         farthest = 0.0
@@ -58,7 +60,7 @@ class ObjectPicker(QObject):
         while event.type == "mouse_move":
             farthest = max(farthest, float(np.abs(event.pos - begin).max()))
             yield
-        if farthest <= STILL:
+        if farthest < CLICK_PX:
             self._pick(event)
 
     def _pick(self, event: Any) -> None:
@@ -67,37 +69,17 @@ class ObjectPicker(QObject):
             return
         is_solid = len(event.dims_displayed) == 3 and layer.ndim == 3
         if is_solid and isinstance(layer.data, np.ndarray):
-            along = labels_along(layer, event)
+            along = _labels_along(layer, event)
             label = next((one for one in along if one and self.is_shown(one)), 0)
         else:
             label = _label_at(layer, event)
-        self.picked.emit(label, SHIFT in event.modifiers)
+        self.picked.emit(label, adds(event))
 
 
-def labels_along(layer: Labels, event: Any) -> list[int]:
-    """List the labels behind a click in 3D, from front to back.
-
-    Parameters
-    ----------
-    layer : napari.layers.Labels
-        Labels in the memory, of three axes.
-    event : object
-        Mouse event of napari.
-
-    Returns
-    -------
-    list of int
-        Each label once, background too.
-    """
-    begin, end = layer.get_ray_intersections(
-        event.position, event.view_direction, event.dims_displayed, world=True
-    )
-    if begin is None or end is None:
-        return []
-    n_points = 4 * int(np.abs(np.subtract(end, begin)).max()) + 2
-    places = np.round(np.linspace(begin, end, n_points)).astype(int)
-    inside = np.clip(places, 0, np.array(layer.data.shape) - 1)
-    return list(dict.fromkeys(layer.data[tuple(inside.T)].tolist()))
+def _labels_along(layer: Any, event: Any) -> list[int]:
+    """List the labels behind a click in 3D, from front to back, each once."""
+    places = voxels_along(layer, event)
+    return list(dict.fromkeys(layer.data[tuple(places.T)].tolist()))
 
 
 def _label_at(layer: Any, event: Any) -> int:

@@ -23,9 +23,9 @@ from napari_mitoseg._napari.column_words import (
     presented,
 )
 from napari_mitoseg._napari.object_selection import ObjectSelection, Rows
+from napari_mitoseg._napari.table_rows import set_up_rows
 from napari_mitoseg.volume import Array
 
-ROW_HEIGHT = 22
 MOST_MARKED = 2000
 """Rows that are marked when they are selected elsewhere: Qt takes seconds for more."""
 
@@ -156,15 +156,11 @@ class ObjectTable(QTableView):
 
     def _set_up(self) -> None:
         self.setToolTip("Click a row to see the object; Shift and Ctrl select several")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        set_up_rows(self)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setWordWrap(False)
         self.setMinimumHeight(120)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Order.AscendingOrder)
-        self.verticalHeader().hide()
-        self.verticalHeader().setMinimumSectionSize(ROW_HEIGHT)
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         style = "QHeaderView::section { padding: 2px 4px; }"
         self.horizontalHeader().setStyleSheet(style)
         self.horizontalHeader().setResizeContentsPrecision(LOOKED_AT)

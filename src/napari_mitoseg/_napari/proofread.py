@@ -25,6 +25,7 @@ from napari_mitoseg._napari.editable import (
     why_no_labels,
     why_uneditable,
 )
+from napari_mitoseg._napari.file_patterns import file_patterns
 from napari_mitoseg._napari.layer_choice import LayerChoice
 from napari_mitoseg._napari.layers import (
     displayed_slice,
@@ -42,6 +43,7 @@ from napari_mitoseg._napari.reviewed_layer import ReviewedLayer
 from napari_mitoseg._napari.section import row_label
 from napari_mitoseg._napari.spacing_box import SpacingBox
 from napari_mitoseg.errors import MitoSegError
+from napari_mitoseg.io.label_files import label_formats
 from napari_mitoseg.proofreading import LabelEditor, ObjectIndex
 from napari_mitoseg.volume import Region, Spacing
 
@@ -136,7 +138,7 @@ class ProofreadWidget(Panel):
             self.run(done, proofread_tasks.copy, volume_of(layer))
 
     def save(self, path: Path) -> None:
-        """Write the labels to a TIFF stack."""
+        """Write the labels in the format that the ending of the path says."""
         layer = self.labels.layer
         if layer is not None and not self.is_busy:
             self.run(self._on_saved, proofread_tasks.save, volume_of(layer), path)
@@ -173,7 +175,7 @@ class ProofreadWidget(Panel):
         layout.addWidget(self.operations)
         layout.addWidget(self.reviewing, 1)
         self.save_button = QPushButton("Save labels…")
-        self.save_button.setToolTip("Write the labels as a TIFF stack with its spacing")
+        self.save_button.setToolTip("Write the labels, with their spacing")
         self.copy_button = QPushButton(COPY)
         self.copy_button.setToolTip("Make a layer in memory that can be corrected")
         self.start_button = QPushButton(START)
@@ -366,7 +368,7 @@ class ProofreadWidget(Panel):
 
     def _ask_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
-            self, "Save labels", "labels.tif", "TIFF (*.tif *.tiff)"
+            self, "Save labels", "labels.tif", file_patterns(label_formats)
         )
         if path:
             self.save(Path(path))

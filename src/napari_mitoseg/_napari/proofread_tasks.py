@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from napari_mitoseg.annotation.encoding import as_annotation
-from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.io import write_labels
+from napari_mitoseg.io.limits import check_copy
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.proofreading import (
     Change,
@@ -20,7 +23,7 @@ from napari_mitoseg.proofreading import rank as rank_objects
 from napari_mitoseg.proofreading.label_array import WritableArray
 from napari_mitoseg.proofreading.reviewed import annotate_reviewed
 from napari_mitoseg.proofreading.workspace import Workspace
-from napari_mitoseg.volume import Array, Region, Volume
+from napari_mitoseg.volume import Array, Volume
 
 
 def index(labels: WritableArray) -> Job[ObjectIndex]:
@@ -39,29 +42,18 @@ def preview(editor: LabelEditor, wanted: Sequence[Operation]) -> Job[list[Change
 
 def copy(volume: Volume) -> Job[Array]:
     """Read labels into memory, slice by slice."""
-    depth, height, width = volume.shape
-    first = volume.read_slice(0)
-    try:
-        copied = first[None].repeat(depth, axis=0)
-    except MemoryError as error:
-        gigabytes = first.nbytes * depth / 1e9
-        msg = (
-            f"A copy of {volume.name} takes {gigabytes:.1f} GB, more than there is "
-            "free. Open it for writing instead."
-        )
-        raise InvalidParameterError(msg) from error
-    for z in range(1, depth):
-        yield Progress(z, depth, "Copying")
-        copied[z] = volume.read(Region((z, 0, 0), (z + 1, height, width)))[0]
+    check_copy(volume.data)
+    copied = np.empty(volume.shape, volume.dtype)
+    for z in range(len(copied)):
+        yield Progress(z, len(copied), "Copying")
+        copied[z] = volume.read_slice(z)
     return copied
 
 
 def save(labels: Volume, path: Path) -> Job[Path]:
-    """Write labels as a TIFF stack; see `write_labels_tiff`."""
-    from napari_mitoseg.io import write_labels_tiff  # noqa: PLC0415
-
+    """Write labels in the format its name asks for; see `write_labels`."""
     yield Progress(0, 1, f"Writing {path.name}")
-    write_labels_tiff(path, labels.read(), labels.spacing)
+    write_labels(path, labels.data, labels.spacing, labels.name)
     return path
 
 

@@ -14,7 +14,7 @@ from napari_mitoseg._napari import proofread_tasks
 from napari_mitoseg._napari.comparison import Part
 from napari_mitoseg._napari.edit_keys import CORRECT, FIXED, NEXT, PREVIOUS
 from napari_mitoseg._napari.edit_session import EditSession
-from napari_mitoseg._napari.layers import look_at
+from napari_mitoseg._napari.layers import data_of, look_at
 from napari_mitoseg._napari.lifetime import at_end
 from napari_mitoseg._napari.panel import timer
 from napari_mitoseg._napari.review_box import ReviewBox
@@ -120,8 +120,10 @@ class ReviewControl(QObject):
 
     def rank(self) -> None:
         """Rank all objects by how suspicious they are, in a thread."""
+        probability = self._box.probability.layer
         evidence = Evidence(
-            _finest(self._box.probability.layer), _others(self._box.others.layer, self)
+            None if probability is None else data_of(probability),
+            _others(self._box.others.layer, self),
         )
         workspace, reasons = self.session.editor.workspace, self._box.wanted()
         self._work(self._on_ranked, proofread_tasks.rank, workspace, evidence, reasons)
@@ -373,14 +375,7 @@ def review_path(layer: Labels) -> Path | None:
 
 def _others(layer: Any, control: ReviewControl) -> list[Any]:
     """Return the labels to compare with; a layer agrees with itself."""
-    return [] if layer in {None, control.session.layer} else [_finest(layer)]
-
-
-def _finest(layer: Any) -> Any:
-    """Return the data of a layer, of a pyramid the finest level."""
-    if layer is None:
-        return None
-    return layer.data[0] if layer.multiscale else layer.data
+    return [] if layer in {None, control.session.layer} else [data_of(layer)]
 
 
 def _reopen(queue: ReviewQueue) -> None:

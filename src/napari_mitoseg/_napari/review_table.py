@@ -7,6 +7,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from napari_mitoseg._napari.table_rows import ROW_HEIGHT, set_up_rows
 from napari_mitoseg.proofreading import ReviewItem
 
 COLOURS = {
@@ -23,7 +24,7 @@ HEADINGS = (
     ("Why", "What is suspicious about it"),
 )
 SCORE, WHY = 1, 2
-ROW_HEIGHT, N_SHOWN = 22, 3
+N_SHOWN = 3
 Role = Qt.ItemDataRole
 
 
@@ -92,13 +93,9 @@ class ReviewTable(QTableView):
         super().__init__(parent)
         self.rows = ReviewModel(self)
         self.setModel(self.rows)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        set_up_rows(self)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setWordWrap(False)
         self.setMinimumHeight((N_SHOWN + 1) * ROW_HEIGHT + 4)
-        self.verticalHeader().hide()
-        self.verticalHeader().setMinimumSectionSize(ROW_HEIGHT)
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         titles = self.horizontalHeader()
         titles.setStyleSheet("QHeaderView::section { padding: 2px; }")
         titles.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

@@ -40,16 +40,16 @@ def take_over(layer: Labels, editor: LabelEditor) -> None:
     strokes: list[Stroke] = []
     for atoms in reversed(done):
         stroke = read_stroke(layer.data, atoms)
-        if not np.array_equal(_read(layer, stroke), stroke.after):
+        if not stroke.is_in(layer.data):
             break
-        editor.paint(stroke.region, _stack(stroke.before), PAINT)
+        editor.paint(stroke.region, stroke.before, PAINT)
         strokes.append(stroke)
     editor.history = History(editor.history.limit_bytes)
     for stroke in reversed(strokes):
-        editor.paint(stroke.region, _stack(stroke.after), PAINT)
+        editor.paint(stroke.region, stroke.after, PAINT)
     for atoms in reversed(undone):
         stroke = read_stroke(layer.data, [*reversed(atoms)])
-        editor.paint(stroke.region, _stack(stroke.after), PAINT)
+        editor.paint(stroke.region, stroke.after, PAINT)
     for _ in undone:
         editor.undo()
 
@@ -88,14 +88,6 @@ def is_painting(layer: Labels) -> bool:
 
 def _deque(layer: Labels, name: str) -> Any:
     return getattr(layer, name)
-
-
-def _read(layer: Labels, stroke: Stroke) -> Any:
-    return np.asarray(layer.data[stroke.region.slices[-layer.ndim :]])
-
-
-def _stack(values: Any) -> Any:
-    return values[np.newaxis] if values.ndim == 2 else values
 
 
 def _bytes_as_indices(change: Change) -> int:

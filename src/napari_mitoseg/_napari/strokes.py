@@ -23,7 +23,7 @@ class Stroke:
     ----------
     region : Region
         The box of all that it touched; a 2D layer is its only slice.
-    before, after : ndarray, with the axes of the layer
+    before, after : ndarray, shape of the region
         The values in the box.
     """
 
@@ -31,8 +31,13 @@ class Stroke:
     before: Array
     after: Array
 
+    def is_in(self, data: Any) -> bool:
+        """Say whether labels, with the axes of the layer, hold what it has left."""
+        part = np.asarray(data[self.region.slices[-data.ndim :]])
+        return np.array_equal(part, self.after.reshape(part.shape))
 
-def read_stroke(data: Any, atoms: Sequence[Any], later: Sequence[Any] = ()) -> Stroke:
+
+def read_stroke(data: Any, atoms: Sequence[Any]) -> Stroke:
     """Return what a step of napari's history did.
 
     Parameters
@@ -42,8 +47,6 @@ def read_stroke(data: Any, atoms: Sequence[Any], later: Sequence[Any] = ()) -> S
         tells of a fill before it fills.
     atoms : sequence
         The step, in the order in which it was painted.
-    later : sequence
-        Atoms of all steps after it, in order.
 
     Returns
     -------
@@ -52,12 +55,13 @@ def read_stroke(data: Any, atoms: Sequence[Any], later: Sequence[Any] = ()) -> S
     """
     box = _union([_box_of(atom) for atom in atoms])
     before = np.array(data[box])
-    for atom in (*reversed(later), *reversed(atoms)):
+    for atom in reversed(atoms):
         _put(before, box, atom, undoing=True)
     after = before.copy()
     for atom in atoms:
         _put(after, box, atom, undoing=False)
-    return Stroke(_region_of(box), before, after)
+    region = _region_of(box)
+    return Stroke(region, before.reshape(region.shape), after.reshape(region.shape))
 
 
 def _is_box(atom: Any) -> bool:
@@ -89,43 +93,20 @@ def _region_of(box: Box) -> Region:
 
 
 def _put(values: Array, box: Box, atom: Any, *, undoing: bool) -> None:
-    """Write what an atom says into the values of a box, as far as it lies there."""
+    """Write what an atom says into the values of a box that holds it."""
     if _is_box(atom):
         _put_box(values, box, atom, undoing=undoing)
         return
-    indices = _indices_of(atom)
-    inside = np.logical_and.reduce(
-        [(i >= b.start) & (i < b.stop) for i, b in zip(indices, box, strict=True)]
-    )
-    wanted = np.broadcast_to(atom[1] if undoing else atom[2], inside.shape)
-    place = tuple(i[inside] - b.start for i, b in zip(indices, box, strict=True))
-    values[place] = wanted[inside]
+    place = tuple(i - b.start for i, b in zip(_indices_of(atom), box, strict=True))
+    wanted = atom[1] if undoing else atom[2]
+    values[place] = np.broadcast_to(wanted, place[0].shape)
 
 
 def _put_box(values: Array, box: Box, atom: Any, *, undoing: bool) -> None:
-    key: Box = atom.slice_key
-    shape = tuple(one.stop - one.start for one in key)
-    mask = np.ones(shape, bool) if atom.mask is None else atom.mask
-    wanted = np.full(shape, atom.new_value, values.dtype)
-    if undoing:
-        wanted[mask] = np.asarray(atom.old_values).reshape(-1)
-    common = _common(key, box)
-    if common is None:
-        return
-    there = tuple(
-        slice(c.start - k.start, c.stop - k.start)
-        for c, k in zip(common, key, strict=True)
-    )
     here = tuple(
-        slice(c.start - b.start, c.stop - b.start)
-        for c, b in zip(common, box, strict=True)
+        slice(k.start - b.start, k.stop - b.start)
+        for k, b in zip(atom.slice_key, box, strict=True)
     )
-    values[here] = np.where(mask[there], wanted[there], values[here])
-
-
-def _common(one: Box, other: Box) -> Box | None:
-    both = tuple(
-        slice(max(a.start, b.start), min(a.stop, b.stop))
-        for a, b in zip(one, other, strict=True)
-    )
-    return both if all(part.start < part.stop for part in both) else None
+    part = values[here]
+    mask = np.ones(part.shape, bool) if atom.mask is None else atom.mask
+    part[mask] = np.ravel(atom.old_values) if undoing else atom.new_value

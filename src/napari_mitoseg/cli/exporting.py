@@ -69,7 +69,7 @@ def export(  # noqa: PLR0913 - the options of the command
         run(export_labels(volume, out, settings))
         tell(f"{volume.name} written to {out}")
         return
-    beside = None if image is None else read_volume(image)
+    beside = None if image is None else in_memory(read_volume(image))
     written = run(export_objects(volume, out, each, settings, beside))
     tell(f"{len(written)} files of {volume.name} written to {out}")
 

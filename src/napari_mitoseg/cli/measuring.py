@@ -101,13 +101,17 @@ def measure(  # noqa: PLR0913 - the options of the command
 def _context(
     image: "Volume | None", probability: Path | None, contacts: list[str]
 ) -> "Context":
+    from napari_mitoseg.io.limits import in_memory
     from napari_mitoseg.io.read import read_labels, read_volume
     from napari_mitoseg.morphology import Context
+
+    # Read box by box, object by object, as the labels are.
+    layers = {name: in_memory(read_labels(path)) for name, path in _layers(contacts)}
 
     return Context(
         intensity=image.data if image else None,
         probability=read_volume(probability).data if probability else None,
-        contacts={name: read_labels(path).data for name, path in _layers(contacts)},
+        contacts={name: layer.data for name, layer in layers.items()},
     )
 
 

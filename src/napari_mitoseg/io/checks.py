@@ -11,9 +11,6 @@ from napari_mitoseg.volume import Array, Volume
 N_LOOKED_AT = 3
 """Slices looked at to tell labels from an image."""
 
-N_TRIED = 9
-"""Slices tried in search of contrast, where that is all that is to be known."""
-
 FEW = 8
 """Grey values; no image has as few, whatever was done to it."""
 

@@ -9,9 +9,9 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from napari_mitoseg.errors import ReadError
+from napari_mitoseg.errors import InvalidParameterError, ReadError
 from napari_mitoseg.io.planes import PlaneStack
-from napari_mitoseg.volume import Array, Volume
+from napari_mitoseg.volume import Array, LazyArray, Volume
 
 LARGEST_PLANE = 2**34
 """Pixels; a slice of 131 072 × 131 072 is beyond any microscope in use."""
@@ -97,6 +97,28 @@ def in_memory(volume: Volume) -> Volume:
     size = math.prod(volume.shape) * volume.dtype.itemsize
     fits = size < MEMORY_SHARE * psutil.virtual_memory().available
     return replace(volume, data=volume.read()) if fits else volume
+
+
+def check_copy(labels: LazyArray) -> None:
+    """Refuse to copy into the memory what does not fit there.
+
+    Parameters
+    ----------
+    labels : array
+        What is to be copied as it is.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it takes more than the free memory.
+    """
+    needed = math.prod(labels.shape) * labels.dtype.itemsize
+    if needed > psutil.virtual_memory().available:
+        msg = (
+            f"A copy of these labels takes {needed / 1e9:.1f} GB, and so much memory "
+            "is not free. Crop the labels, or close what else takes memory."
+        )
+        raise InvalidParameterError(msg)
 
 
 def as_image(stack: PlaneStack, path: Path) -> PlaneStack:

@@ -31,6 +31,11 @@ class ColumnInfo:
     source: str = ""
     needs_spacing: bool = True
 
+    @property
+    def heading(self) -> str:
+        """Title, and the unit in brackets."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
 
 def column_word(name: str) -> str:
     """Turn the name of a layer into a part of the name of a column.

@@ -124,10 +124,10 @@ def _binned(mask: NDArray[np.bool_], bins: tuple[int, ...]) -> Floats:
     if max(bins) == 1:
         return mask.astype(np.float32)
     padded = np.pad(mask, [(0, -n % b) for n, b in zip(mask.shape, bins, strict=True)])
+    # The smallest type that holds a full bin: bytes are far faster than floats.
+    kind = np.min_scalar_type(int(np.prod(bins)))
     for axis, size in enumerate(bins):
         split = (*padded.shape[:axis], -1, size, *padded.shape[axis + 1 :])
-        # Sums of up to 255 voxels first: bytes are four times as fast as floats.
-        kind = np.uint16 if padded.dtype != np.uint32 else np.uint32
         padded = padded.reshape(split).sum(axis=axis + 1, dtype=kind)
     return padded.astype(np.float32) / np.float32(np.prod(bins))
 

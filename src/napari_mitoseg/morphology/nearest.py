@@ -13,6 +13,7 @@ from napari_mitoseg.morphology.bunches import each_in_threads
 from napari_mitoseg.morphology.objects import crop_object
 from napari_mitoseg.morphology.surroundings import read_surroundings
 from napari_mitoseg.morphology.survey import Survey
+from napari_mitoseg.volume import Array
 
 N_LARGE = 1000
 """Objects, the largest, to which the distance is estimated from everywhere."""
@@ -77,10 +78,11 @@ def find_nearest(survey: Survey) -> Job[tuple[Floats, Integers]]:
 
     Notes
     -----
-    The pair of voxels whose centres are nearest decides; the gap is the distance
-    between these two voxels as boxes. Objects are looked at in the order of the
-    distance between their boxes, until the next box is farther than the nearest
-    object so far.
+    An object that touches, through a face of a voxel, or else through an edge or a
+    corner, is the nearest. Without one, the pair of voxels whose centres are nearest
+    decides; the gap is the distance between these two voxels as boxes. Objects are
+    looked at in the order of the distance between their boxes, until the next box is
+    farther than the nearest object so far.
     """
     n = len(survey)
     distance, label = np.full(n, np.nan), np.zeros(n, np.int64)
@@ -136,7 +138,7 @@ class _Search:
         return best
 
     def _touching(self, row: int) -> Found | None:
-        """Find an object that shares a face of a voxel, along the shortest axis."""
+        """Find an object that shares a face of a voxel, or else an edge or a corner."""
         label = int(self.survey.index[row])
         around = read_surroundings(label, self.survey.region(row), self.survey.labels)
         own = around.labels == label
@@ -149,9 +151,17 @@ class _Search:
             met = [others[a][own[b]] for a, b in ((below, above), (above, below))]
             labels = np.unique(np.concatenate(met))
             if labels[-1:].any():
-                other = int(np.searchsorted(self.survey.index, labels[labels > 0][0]))
-                return Found(float(self.spacing[axis]), 0.0, other)
-        return None
+                return Found(float(self.spacing[axis]), 0.0, self._first_of(labels))
+        labels = np.unique(others[_widened(own)])
+        if not labels[-1:].any():
+            return None
+        farthest = float(np.linalg.norm(self.spacing))
+        return Found(farthest, 0.0, self._first_of(labels))
+
+    def _first_of(self, labels: Array) -> int:
+        """Return the row of the least of some labels that is above 0."""
+        least = int(labels[labels > 0].min())
+        return int(np.searchsorted(self.survey.index, least))
 
     def _best_of(self, row: int, others: Integers, best: Found | None) -> Found | None:
         """Go through objects in the order of their boxes while these are near."""
@@ -212,3 +222,15 @@ class _Search:
         centres = (cells[order][first] + 0.5) * self.cell + corner * self.spacing
         placed = (voxels[order] + corner).astype(np.int32)
         return Shell(placed, np.append(first, len(placed)), KDTree(centres))
+
+
+def _widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add all voxels that share a face, an edge or a corner with those of a mask."""
+    for axis in range(3):
+        below = (slice(None),) * axis + (slice(None, -1),)
+        above = (slice(None),) * axis + (slice(1, None),)
+        wider = mask.copy()
+        wider[below] |= mask[above]
+        wider[above] |= mask[below]
+        mask = wider
+    return mask

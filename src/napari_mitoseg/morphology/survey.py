@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError, ShapeError
 from napari_mitoseg.jobs import Job, Progress
-from napari_mitoseg.labelling import iter_slabs, measure_extents
+from napari_mitoseg.labelling import check_numbers, iter_slabs, measure_extents
 from napari_mitoseg.morphology.columns import column_word
 from napari_mitoseg.volume import Array, LazyArray, Region, Shape, Spacing
 
@@ -139,7 +139,7 @@ def survey_labels(
         If the labels are no whole numbers from 0, or if they are an image.
     """
     context = context or Context()
-    check_labels(labels)
+    _check_labels(labels)
     _check_context(context, labels.shape)
     is_image = len(labels.shape) == 2
     volume = np.asarray(labels)[None] if is_image else labels
@@ -154,21 +154,8 @@ def survey_labels(
     return survey
 
 
-def check_labels(labels: LazyArray) -> None:
-    """Refuse what is no label volume or label image.
-
-    Parameters
-    ----------
-    labels : array
-        What was given as labels.
-
-    Raises
-    ------
-    ShapeError
-        Unless there are two or three axes.
-    InvalidParameterError
-        If the type is no whole numbers.
-    """
+def _check_labels(labels: LazyArray) -> None:
+    """Refuse what is no label volume or label image."""
     shape = tuple(labels.shape)
     if len(shape) not in {2, 3}:
         msg = (
@@ -239,12 +226,7 @@ class _Part:
 
 
 def _survey_slab(slab: Array, cut: tuple[slice, slice, slice]) -> _Part:
-    if slab.dtype.kind == "i" and int(slab.min(initial=0)) < 0:
-        msg = (
-            f"The labels go down to {int(slab.min())}, below 0. Give whole numbers: 0 "
-            "for background, one number for each object."
-        )
-        raise InvalidParameterError(msg)
+    check_numbers(slab)
     index, compact = _compacted(slab)
     extents = measure_extents(compact, index.size)
     origin = np.array([axis.start for axis in cut])

@@ -1,6 +1,6 @@
 """Edit the objects of a label volume, box by box, and take every edit back."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,9 +28,6 @@ from napari_mitoseg.proofreading.regions import as_region, inside, union
 from napari_mitoseg.proofreading.workspace import Workspace
 from napari_mitoseg.proofreading.writing import write_patches
 from napari_mitoseg.volume import Array, Region, Shape, Spacing, as_spacing
-
-Atom = tuple[tuple[Array, ...], Array, Array]
-"""Indices of painted pixels, their labels before, their labels after."""
 
 
 class LabelEditor:
@@ -104,16 +101,6 @@ class LabelEditor:
     def spacing(self, spacing: Sequence[float] | None) -> None:
         given = None if spacing is None else as_spacing(spacing)
         self.workspace = replace(self.workspace, given_spacing=given)
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is an edit to take back."""
-        return self.n_undo > 0
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is an edit to make again."""
-        return self.n_redo > 0
 
     @property
     def n_undo(self) -> int:
@@ -290,33 +277,6 @@ class LabelEditor:
         patches = self._patches([Edit(region, before, after)])
         return self._remember(Change(name, patches)) if patches else Change(name, ())
 
-    def record_atoms(self, atoms: Iterable[Atom], name: str = "Paint") -> Change:
-        """Take over a stroke given pixel by pixel, as napari tells of it.
-
-        Parameters
-        ----------
-        atoms : iterable of tuple
-            One after the other: indices of pixels (an array an axis of the labels),
-            their labels before, their labels after.  Single numbers stand for all
-            pixels.
-        name : str
-            What this is called in the history.
-
-        Returns
-        -------
-        Change
-            What has changed: where a stroke crosses itself, from its first label
-            before to its last label after.
-
-        Raises
-        ------
-        InvalidParameterError
-            If the volume does not hold what was painted.
-        """
-        edits = _painted(self.workspace.array, list(atoms))
-        patches = self._patches(edits)
-        return self._remember(Change(name, patches)) if patches else Change(name, ())
-
     def undo(self) -> Change | None:
         """Take the newest edit back.
 
@@ -442,35 +402,3 @@ def _reaches_side(lost: Region, region: Region) -> bool:
     """Say whether what was lost may have made the box smaller."""
     low = any(a <= b for a, b in zip(lost.start, region.start, strict=True))
     return low or any(a >= b for a, b in zip(lost.stop, region.stop, strict=True))
-
-
-def _painted(array: LabelArray, atoms: Sequence[Atom]) -> Iterator[Edit]:
-    """Yield the blocks that a stroke has changed, as they were and as they are."""
-    found = [_as_voxels(indices, before, array) for indices, before, _ in atoms]
-    place = np.concatenate([np.zeros((3, 0), np.int64), *(p for p, _ in found)], axis=1)
-    if not place.size:
-        return
-    # Where a stroke crosses itself, what was there first counts.
-    flat = np.ravel_multi_index(tuple(place), array.shape)
-    _, first = np.unique(flat, return_index=True)
-    place, old = place[:, first], np.concatenate([b for _, b in found])[first]
-    region = as_region(place.min(axis=1), place.max(axis=1) + 1)
-    for block in array.blocks(region):
-        start, stop = np.array(block.start)[:, None], np.array(block.stop)[:, None]
-        is_in = np.all((place >= start) & (place < stop), axis=0)
-        if is_in.any():
-            after = array.read(block)
-            before = after.copy()
-            before[tuple(place[:, is_in] - start)] = old[is_in]
-            yield Edit(block, before, after)
-
-
-def _as_voxels(
-    indices: tuple[Array, ...], before: Array, array: LabelArray
-) -> tuple[Array, Array]:
-    """Return positions, shape (3, n), and labels before a stroke, shape (n,)."""
-    axes = list(np.broadcast_arrays(*(np.atleast_1d(i) for i in indices)))
-    if array.is_plane:
-        axes.insert(0, np.zeros_like(axes[0]))
-    place = np.stack(axes).astype(np.int64)
-    return place, np.broadcast_to(before, place.shape[1])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.labelling import check_numbers
 from napari_mitoseg.proofreading import label_array
 from napari_mitoseg.proofreading.label_array import LabelArray, WritableArray
 from napari_mitoseg.proofreading.regions import as_region
@@ -350,18 +351,7 @@ def _columns(entries: list[tuple[int, ObjectEntry]]) -> ObjectTable:
 
 def _measure(block: Array, region: Region) -> ObjectTable:
     """Measure what a block shows of each object."""
-    lowest, highest = int(block.min()), int(block.max())
-    if lowest < 0:
-        msg = (
-            f"The labels hold {lowest}. Give whole numbers from 0: 0 for background, "
-            "one number for each object."
-        )
-        raise InvalidParameterError(msg)
-    if highest > np.iinfo(np.int64).max:
-        msg = (
-            f"The labels hold {highest}. Renumber them: 2⁶³ − 1 is the largest number."
-        )
-        raise InvalidParameterError(msg)
+    highest = check_numbers(block)
     if highest == 0:
         return _columns([])
     numbers = np.arange(highest + 1) if highest < block.size else None

@@ -158,8 +158,7 @@ def statistics_table(found: Mapping[str, NDArray[np.float64]]) -> str:
     rows = [f"<tr>{head}</tr>"]
     for name, values in found.items():
         info = column_info(name)
-        unit = f" ({info.unit})" if info.unit else ""
-        title = f'<td title="{escape(info.tip)}">{escape(info.title + unit)}</td>'
+        title = f'<td title="{escape(info.tip)}">{escape(info.heading)}</td>'
         cells = "".join(f"<td>{number(value)}</td>" for value in values.tolist())
         rows.append(f"<tr>{title}{cells}</tr>")
     return f"<table>{''.join(rows)}</table>"

@@ -131,8 +131,7 @@ def _draw_one(axes: Axes, name: str, values: NDArray[np.float64]) -> None:
     axes.axvline(float(np.median(values)), color="#d1495b", linewidth=1.5)
     if is_wide:
         axes.set_xscale("log")
-    unit = f" ({info.unit})" if info.unit else ""
-    axes.set_xlabel(f"{info.title}{unit}", fontsize=9)
+    axes.set_xlabel(info.heading, fontsize=9)
     axes.set_ylabel("objects", fontsize=8, color=GREY)
     axes.tick_params(labelsize=8, colors=GREY)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))

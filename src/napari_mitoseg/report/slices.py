@@ -18,7 +18,7 @@ FILL = 0.3
 """Share of the colour inside of an outline."""
 
 SHARES = (0.25, 0.5, 0.75)
-"""Where in the stack the slices lie."""
+"""Where among the slices that show objects those lie that are drawn."""
 
 WIDTH = 3.6
 """Inches of one slice."""
@@ -41,9 +41,7 @@ def slice_numbers(content: ReportContent) -> list[int]:
     first, last = 0, depth - 1
     if len(content.table) and "z_start" in columns:
         first, last = int(min(columns["z_start"])), int(max(columns["z_stop"])) - 1
-    return sorted(
-        {round(first + share * (last - first)) for share in (0.25, 0.5, 0.75)}
-    )
+    return sorted({round(first + share * (last - first)) for share in SHARES})
 
 
 def draw_slices(content: ReportContent) -> Figure:

@@ -89,7 +89,7 @@ def _moments(
     for done, slab in enumerate(slabs):
         labels = np.asarray(survey.labels[slab])
         inside = labels > 0
-        row = np.searchsorted(survey.index, labels[inside])
+        row = np.searchsorted(survey.index, labels[inside].astype(np.int64))
         values = np.asarray(image[slab])[inside].astype(float) - middle
         total += np.bincount(row, values, n)
         squares += np.bincount(row, np.square(values), n)

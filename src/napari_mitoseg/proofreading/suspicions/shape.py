@@ -19,9 +19,9 @@ class OddShape(Unlike):
 
     Notes
     -----
-    Compares logarithms of S³ / (36 π V²), which is 1 for a ball and rises with length,
-    branches and raggedness; S is the area of the voxel faces, in nm².  The score is
-    that of an odd size.
+    Compares logarithms of S³ / (36 π V²), which is least for a ball and rises with
+    length, branches and raggedness; S is the area of the voxel faces, in nm², which is
+    more than that of a smooth surface.  The score is that of an odd size.
     """
 
     name: ClassVar[str] = "odd-shape"
