@@ -25,6 +25,7 @@ from napari_mitoseg._napari import measure_tasks
 from napari_mitoseg._napari.colour_box import ColourBox
 from napari_mitoseg._napari.comparison import why_incomparable
 from napari_mitoseg._napari.edit_watch import EditWatch
+from napari_mitoseg._napari.editable import is_offered
 from napari_mitoseg._napari.filter_box import FilterBox
 from napari_mitoseg._napari.form import problem_label, shrink
 from napari_mitoseg._napari.group_box import Entry, GroupBox
@@ -84,7 +85,7 @@ class MeasureWidget(Panel):
         self.selection = ObjectSelection(self)
         self.picker = ObjectPicker(self.viewer, self)
         self.labels: LayerChoice = LayerChoice(
-            self.viewer, Labels, "Labels to be measured", lambda _: True
+            self.viewer, Labels, "Labels to be measured", is_offered
         )
         self.spacing = SpacingBox()
         self.families = FamilyBox()
