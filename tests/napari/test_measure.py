@@ -20,7 +20,7 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt
-from qtpy.QtWidgets import QScrollArea
+from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_mitoseg._napari import measure_tasks
 from napari_mitoseg._napari.appearance import HIGHLIGHT
@@ -969,3 +969,16 @@ def test_the_preview_of_proofreading_is_not_offered(
     assert measured.labels.layers() == [layer]
     assert measured.context.tissue.layers() == [layer]
     assert measured.context.contacts.count() == 0
+
+
+def test_colours_come_back_when_the_dock_is_closed(
+    measured: MeasureWidget, layer: Labels, qtbot: Any
+) -> None:
+    own = layer.colormap
+    dock = QWidget()
+    qtbot.addWidget(dock)
+    measured.setParent(dock)
+    measured.colour.choose("volume_um3")
+    assert layer.colormap is not own
+    measured.setParent(None)
+    assert layer.colormap is own

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -219,6 +219,16 @@ class MeasureWidget(Panel):
         """Line the rows up, now that the theme has decided how wide text is."""
         super().showEvent(event)
         line_up(self.body)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Give the layers their colours back when napari closes the dock.
+
+        The widget itself may live on until Python finds it in the garbage.
+        """
+        is_taken_out = event is not None and event.type() == QEvent.Type.ParentChange
+        if is_taken_out and self.parent() is None:
+            _restore(self.known)
+        return super().event(event)
 
     # ------------------------------------------------------------ construction
 
