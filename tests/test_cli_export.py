@@ -49,6 +49,22 @@ def test_one_crop_an_object(labels, tmp_path, capsys):
     assert "3 files of cells" in capsys.readouterr().out
 
 
+def test_the_labels_themselves_are_not_replaced(labels, capsys):
+    before = labels.read_bytes()
+    assert call("export", labels, "--out", labels, "--objects", "300") == 2
+    assert "the labels themselves" in capsys.readouterr().err
+    assert labels.read_bytes() == before
+
+
+def test_an_image_is_no_labels(tmp_path, capsys):
+    noise = np.random.default_rng(0).integers(0, 255, (4, 40, 40)).astype(np.uint8)
+    write_labels(tmp_path / "em.tif", noise, SPACING)
+    out = tmp_path / "out.nrrd"
+    assert call("export", tmp_path / "em.tif", "--out", out) == 2
+    assert "looks like an image" in capsys.readouterr().err
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("tokens", "words"),
     [

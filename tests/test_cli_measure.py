@@ -141,3 +141,20 @@ def test_probabilities_given_as_labels(run, tmp_path, table):
     status, _, said = run("measure", path, "--out", table, "--spacing", "40,8,8")
     assert status == 2
     assert "float32" in said
+
+
+def test_intensity_needs_grey_values(run, stored, table):
+    status, _, said = run("measure", stored, "--out", table, "--families", "intensity")
+    assert status == 2
+    assert "Give --image or --probability" in said
+    assert not table.exists()
+
+
+def test_json_of_no_objects_is_json(run, labels, tmp_path, table):
+    path = tmp_path / "nothing.tif"
+    write_labels_tiff(path, np.zeros_like(labels), SPACING)
+    status, said, _ = run("measure", path, "--out", table, "--json")
+    assert status == 0
+    found = json.loads(said, parse_constant=pytest.fail)
+    assert found["count"] == 0
+    assert found["volume_mean_um3"] is None

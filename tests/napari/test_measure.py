@@ -21,11 +21,13 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt
-from qtpy.QtWidgets import QScrollArea
+from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_mitoseg._napari import measure_tasks
 from napari_mitoseg._napari.appearance import HIGHLIGHT
+from napari_mitoseg._napari.edit_preview import PREVIEW
 from napari_mitoseg._napari.file_patterns import file_patterns
+from napari_mitoseg._napari.image_box import MADE_BY_US
 from napari_mitoseg._napari.measure import STALE, MeasureWidget
 from napari_mitoseg._napari.object_colormap import ObjectColormap
 from napari_mitoseg._napari.object_filter import ObjectFilter, Range
@@ -961,3 +963,25 @@ def test_in_a_window(
 def test_the_model_of_nothing_has_no_rows(widget: MeasureWidget) -> None:
     assert widget.table.objects.rowCount(QModelIndex()) == 0
     assert widget.table.objects.columnCount() == 0
+
+
+def test_the_preview_of_proofreading_is_not_offered(
+    measured: MeasureWidget, viewer: ViewerModel, layer: Labels
+) -> None:
+    add(viewer, "marks", made_up(), metadata={MADE_BY_US: PREVIEW})
+    assert measured.labels.layers() == [layer]
+    assert measured.context.tissue.layers() == [layer]
+    assert measured.context.contacts.count() == 0
+
+
+def test_colours_come_back_when_the_dock_is_closed(
+    measured: MeasureWidget, layer: Labels, qtbot: Any
+) -> None:
+    own = layer.colormap
+    dock = QWidget()
+    qtbot.addWidget(dock)
+    measured.setParent(dock)
+    measured.colour.choose("volume_um3")
+    assert layer.colormap is not own
+    measured.setParent(None)
+    assert layer.colormap is own

@@ -12,7 +12,9 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from napari.utils._proxies import PublicOnlyProxy
 from napari.utils._test_utils import read_only_mouse_event
+from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.interactions import (
     mouse_move_callbacks,
     mouse_press_callbacks,
@@ -722,3 +724,24 @@ def test_in_a_window(
     assert 2 in labels_in(layer)
     with qtbot.waitSignal(widget.destroyed):
         widget.deleteLater()
+
+
+def test_hidden_objects_are_not_clicked(begun: ProofreadWidget, layer: Labels) -> None:
+    seen = {None: "red", 0: "transparent", 2: "transparent"}
+    layer.colormap = DirectLabelColormap(color_dict=seen)
+    click(layer, (2, 25, 5))
+    assert begun.session.selection == ()
+    click(layer, (2, 25, 18))
+    assert begun.session.selection == (3,)
+
+
+def test_the_hint_knows_the_layer_through_napari_proxies(
+    viewer: ViewerModel, layer: Labels, qtbot: Any, finish: Finish
+) -> None:
+    widget = ProofreadWidget(PublicOnlyProxy(viewer))
+    qtbot.addWidget(widget)
+    begin(widget, finish)
+    assert viewer.layers.selection.active is layer
+    assert widget._hint.text() == ""
+    viewer.layers.selection.active = None
+    qtbot.waitUntil(lambda: "Select the layer" in widget._hint.text())

@@ -48,8 +48,8 @@ def voxel_under(layer: Labels, event: Any) -> Voxel | None:
     Returns
     -------
     tuple of int or None
-        In 3D the first voxel of any object along the line of sight; None where there
-        is none, or where the cursor is beside the layer.
+        In 3D the first voxel of any object that can be seen along the line of sight;
+        None where there is none, or where the cursor is beside the layer.
     """
     if len(event.dims_displayed) == 3:
         return _first_along(layer, event)
@@ -92,8 +92,9 @@ def adds(event: Any) -> bool:
 
 
 def label_at(layer: Labels, voxel: Voxel) -> int:
-    """Return the label of a voxel."""
-    return int(np.asarray(layer.data[voxel]))
+    """Return the label of a voxel; 0 where it is hidden by the colours of the layer."""
+    label = np.asarray(layer.data[voxel])
+    return int(label) if _are_seen(layer, label) else 0
 
 
 def mouse_callback(
@@ -150,8 +151,14 @@ def _first_along(layer: Labels, event: Any) -> Voxel | None:
     points = voxels_along(layer, event)
     if not points.size:
         return None
-    hit = np.flatnonzero(_values_at(layer.data, points))
+    hit = np.flatnonzero(_are_seen(layer, _values_at(layer.data, points)))
     return tuple(int(v) for v in points[hit[0]]) if hit.size else None
+
+
+def _are_seen(layer: Any, labels: Any) -> Any:
+    """Say of labels whether they are drawn: a filter makes others transparent."""
+    colours = layer.colormap.map(np.ravel(labels))
+    return (labels != 0) & (colours[:, 3] > 0).reshape(np.shape(labels))
 
 
 def _values_at(data: Any, points: Any) -> Any:

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mitoseg._napari.comparison import why_incomparable
+from napari_mitoseg._napari.editable import is_offered
 from napari_mitoseg._napari.export_kinds import Choice, Kind, kinds
 from napari_mitoseg._napari.form import ParamsForm, ignore_wheel, shrink
 from napari_mitoseg._napari.image_box import MADE_BY_US
@@ -54,7 +55,7 @@ class ExportWidget(Panel):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self.labels: LayerChoice = LayerChoice(
-            self.viewer, Labels, "Labels to export", lambda _: True
+            self.viewer, Labels, "Labels to export", is_offered
         )
         self.image = LayerChoice(
             self.viewer,

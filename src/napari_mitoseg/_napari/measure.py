@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -25,6 +25,7 @@ from napari_mitoseg._napari import measure_tasks
 from napari_mitoseg._napari.colour_box import ColourBox
 from napari_mitoseg._napari.comparison import why_incomparable
 from napari_mitoseg._napari.edit_watch import EditWatch
+from napari_mitoseg._napari.editable import is_offered
 from napari_mitoseg._napari.file_patterns import file_patterns
 from napari_mitoseg._napari.filter_box import FilterBox
 from napari_mitoseg._napari.form import problem_label, shrink
@@ -87,7 +88,7 @@ class MeasureWidget(Panel):
         self.selection = ObjectSelection(self)
         self.picker = ObjectPicker(self.viewer, self)
         self.labels: LayerChoice = LayerChoice(
-            self.viewer, Labels, "Labels to be measured", lambda _: True
+            self.viewer, Labels, "Labels to be measured", is_offered
         )
         self.spacing = SpacingBox()
         self.families = FamilyBox()
@@ -221,6 +222,16 @@ class MeasureWidget(Panel):
         """Line the rows up, now that the theme has decided how wide text is."""
         super().showEvent(event)
         line_up(self.body)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Give the layers their colours back when napari closes the dock.
+
+        The widget itself may live on until Python finds it in the garbage.
+        """
+        is_taken_out = event is not None and event.type() == QEvent.Type.ParentChange
+        if is_taken_out and self.parent() is None:
+            _restore(self.known)
+        return super().event(event)
 
     # ------------------------------------------------------------ construction
 

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_mitoseg._napari.editable import is_offered
 from napari_mitoseg._napari.form import ignore_wheel
 from napari_mitoseg._napari.layer_choice import LayerChoice
 from napari_mitoseg._napari.layers import GREY_DIMENSIONS, data_of, layers_of
@@ -183,7 +184,7 @@ class LayerChecks(QListWidget):
         ticked = self.layers()
         self.clear()
         for layer in layers_of(self._viewer, Labels):
-            if layer is self._left_out:
+            if layer is self._left_out or not is_offered(layer):
                 continue
             item = QListWidgetItem(layer.name)
             item.setToolTip(layer.name)
@@ -208,4 +209,4 @@ def _is_grey(layer: Layer) -> bool:
 
 
 def _is_any(layer: Layer) -> bool:
-    return layer.ndim in GREY_DIMENSIONS
+    return layer.ndim in GREY_DIMENSIONS and is_offered(layer)

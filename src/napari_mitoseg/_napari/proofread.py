@@ -405,7 +405,8 @@ class ProofreadWidget(Panel):
         session = self.session
         if session is None:
             self.hint(self.problem)
-        elif self.viewer.layers.selection.active is not session.layer:
+        elif self.viewer.layers.selection.active != session.layer:
+            # Not "is not": to plugins napari gives a proxy of the active layer.
             self.hint(f"Select the layer {session.layer.name} to use clicks and keys.")
         elif spacing_of(session.layer) is None:
             self.hint("Enter the spacing to use what works in nanometres.")

@@ -53,6 +53,7 @@ def export(  # noqa: PLR0913 - the options of the command
         Image that is cropped beside the labels.
     """
     from napari_mitoseg.exporting import ExportSettings, export_labels, export_objects
+    from napari_mitoseg.io.checks import check_labels
     from napari_mitoseg.io.limits import in_memory
     from napari_mitoseg.io.read import read_labels, read_volume
 
@@ -64,14 +65,19 @@ def export(  # noqa: PLR0913 - the options of the command
             "neighbours": neighbours,
         }
     )
+    if labels.exists() and out.exists() and out.samefile(labels):
+        msg = f"--out is {out}, the labels themselves. Give another name."
+        raise InvalidParameterError(msg)
     volume = in_memory(read_labels(labels, spacing=parse_spacing(spacing)))
+    check_labels(volume)
     if each is None:
         run(export_labels(volume, out, settings))
         tell(f"{volume.name} written to {out}")
         return
     beside = None if image is None else in_memory(read_volume(image))
     written = run(export_objects(volume, out, each, settings, beside))
-    tell(f"{len(written)} files of {volume.name} written to {out}")
+    files = "1 file" if len(written) == 1 else f"{len(written)} files"
+    tell(f"{files} of {volume.name} written to {out}")
 
 
 def _numbers(text: str) -> list[int]:

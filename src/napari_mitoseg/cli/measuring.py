@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,13 @@ def measure(  # noqa: PLR0913 - the options of the command
     from napari_mitoseg.morphology import measure_labels, summarize
 
     _check_names(out, report)
+    settings = _settings(families)
+    if "intensity" in families and not (image or probability):
+        msg = (
+            f"--families was given as {families}, but there are no grey values. Give "
+            "--image or --probability, or leave intensity out."
+        )
+        raise InvalidParameterError(msg)
     made_by = _recipe_text(recipe)
     volume = read_labels(labels, spacing=parse_spacing(spacing))
     if volume.spacing is None:
@@ -85,9 +93,7 @@ def measure(  # noqa: PLR0913 - the options of the command
     shown = read_volume(image) if image else None
     context = _context(shown, probability, contacts or [])
     mask = read_labels(tissue).data if tissue else None
-    job = measure_labels(
-        volume.data, volume.spacing, _settings(families), context=context
-    )
+    job = measure_labels(volume.data, volume.spacing, settings, context=context)
     table = run(job)
     summary = summarize(table, volume.shape, volume.spacing, mask)
     write_table(out, table.columns)
@@ -154,7 +160,9 @@ def _layers(given: list[str]) -> list[tuple[str, Path]]:
 
 def _tell_summary(summary: Mapping[str, float], *, as_json: bool) -> None:
     if as_json:
-        tell(json.dumps(summary))
+        # JSON has no word for NaN: of no objects there is no mean.
+        known = {n: v if isfinite(v) else None for n, v in summary.items()}
+        tell(json.dumps(known))
         return
     for name, value in summary.items():
         tell(f"{name:32s} {value:.6g}")
