@@ -158,3 +158,17 @@ def test_json_of_no_objects_is_json(run, labels, tmp_path, table):
     found = json.loads(said, parse_constant=pytest.fail)
     assert found["count"] == 0
     assert found["volume_mean_um3"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0, "holds no object"), (1, "counts as one object")]
+)
+def test_labels_that_are_hardly_meant_are_pointed_out(
+    run, labels, tmp_path, value, words
+):
+    path, out = tmp_path / "mask.tif", tmp_path / "table.csv"
+    write_labels_tiff(path, np.where(labels > 0, value, 0).astype(np.uint8), SPACING)
+    status, _, remark = run("measure", path, "--out", out)
+    assert status == 0
+    assert words in remark
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 1 + value

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from napari_mitoseg.cli.app import app
-from napari_mitoseg.cli.console import run, tell
+from napari_mitoseg.cli.console import run, say, tell
 from napari_mitoseg.cli.options import SpacingText, parse_spacing
 from napari_mitoseg.errors import InvalidParameterError
 
 if TYPE_CHECKING:
-    from napari_mitoseg.morphology import Context, MeasurementSettings
+    from napari_mitoseg.morphology import Context, MeasurementSettings, MeasurementTable
     from napari_mitoseg.volume import Volume
 
 ALL = "all"
@@ -102,6 +102,18 @@ def measure(  # noqa: PLR0913 - the options of the command
 
         run(write_report(report, ReportContent(volume, table, shown, mask, made_by)))
     _tell_summary(summary, as_json=as_json)
+    _say_what_to_know(volume.name, table)
+
+
+def _say_what_to_know(name: str, table: "MeasurementTable") -> None:
+    """Point out labels that are hardly what was meant."""
+    if len(table) == 0:
+        say(f"{name} holds no object: the table has no rows.")
+    elif table.columns["index"].tolist() == [1]:
+        say(
+            f"All of {name} has the label 1 and counts as one object. If it is a mask, "
+            "measure its instances: segment writes them as instances.tif."
+        )
 
 
 def _context(
