@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from sparse import iou
+from systems import STACKS
 
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
@@ -23,12 +25,8 @@ from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.zoo import load_model
 from napari_mitoseg.postprocessing.dense_crf import DenseCrf
 from napari_mitoseg.preprocessing import Pipeline
-from napari_mitoseg.volume import Array, Spacing, Volume
+from napari_mitoseg.volume import Array, Volume
 
-STACKS: dict[str, Spacing] = {
-    "sbem_brain": (40, 5.9, 5.9),
-    "sstem_vnc": (50, 4.6, 4.6),
-}
 LAST, EVERY = 5, 2
 THRESHOLDS = range(5, 251, 10)
 SETTINGS = (
@@ -37,11 +35,6 @@ SETTINGS = (
     {"appearance": 0, "smoothness": 3},
     {"appearance": 3, "smoothness": 0},
 )
-
-
-def iou(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Return intersection over union."""
-    return float((found & truth).sum() / (found | truth).sum())
 
 
 def tell(what: str, semantic: Array, truth: NDArray[np.bool_]) -> None:

@@ -14,7 +14,6 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -39,7 +38,7 @@ from napari_mitoseg._napari.layer_choice import LayerChoice
 from napari_mitoseg._napari.layer_group import LayerGroup
 from napari_mitoseg._napari.layers import GREY_DIMENSIONS, look_at
 from napari_mitoseg._napari.panel import RUN_STYLE, Panel
-from napari_mitoseg._napari.section import Section, heading, line_up, row_label
+from napari_mitoseg._napari.section import Section, heading, labelled_rows, line_up
 from napari_mitoseg.errors import MitoSegError
 from napari_mitoseg.evaluation import ErrorClass, Evaluation, Scores, describe_scores
 
@@ -169,18 +168,12 @@ class EvaluateWidget(Panel):
         layout = QVBoxLayout(self.body)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        grid = QGridLayout()
-        grid.setSpacing(4)
-        grid.setColumnStretch(1, 1)
         rows = {
             "Prediction": self.prediction,
             "Truth": self.truth,
             "Confidence": self.confidence,
         }
-        for n, (title, box) in enumerate(rows.items()):
-            grid.addWidget(row_label(title, box.toolTip()), n, 0)
-            grid.addWidget(box, n, 1)
-        layout.addLayout(grid)
+        layout.addLayout(labelled_rows(rows))
         layout.addWidget(self.instances)
         self.results = QWidget()
         found = QVBoxLayout(self.results)

@@ -34,7 +34,7 @@ from napari_mitoseg._napari.layers import (
 )
 from napari_mitoseg._napari.lifetime import follow
 from napari_mitoseg._napari.panel import RUN_STYLE, Panel
-from napari_mitoseg._napari.section import line_up, row_label
+from napari_mitoseg._napari.section import labelled_rows, line_up, row_label
 from napari_mitoseg._napari.spacing_box import SpacingBox
 from napari_mitoseg.exporting import ExportSettings, export_labels, export_objects
 from napari_mitoseg.volume import Spacing, Volume
@@ -140,9 +140,6 @@ class ExportWidget(Panel):
         layout = QVBoxLayout(self.body)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        self.grid = QGridLayout()
-        self.grid.setSpacing(4)
-        self.grid.setColumnStretch(1, 1)
         rows: dict[str, QWidget] = {
             "Labels": self.labels,
             "Spacing": self.spacing,
@@ -150,10 +147,7 @@ class ExportWidget(Panel):
             "Format": self.format,
             "": self.opened_by,
         }
-        for n, (title, box) in enumerate(rows.items()):
-            self.grid.addWidget(row_label(title, box.toolTip()), n, 0)
-            self.grid.addWidget(box, n, 1)
-        layout.addLayout(self.grid)
+        layout.addLayout(labelled_rows(rows))
         self.settings.editor("objects").setProperty("placeholderText", "all")
         self.settings.findChild(QFormLayout).insertRow(1, "", self.picked)
         layout.addWidget(self.settings)

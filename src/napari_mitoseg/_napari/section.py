@@ -1,7 +1,16 @@
 """Parts of a panel that fold away, and rows that line up."""
 
+from collections.abc import Mapping
+
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 LABEL = "row-label"
 """Object name of the labels that form the left column of a panel."""
@@ -74,6 +83,28 @@ def row_label(text: str, tip: str = "") -> QLabel:
     label.setObjectName(LABEL)
     label.setToolTip(tip)
     return label
+
+
+def labelled_rows(rows: Mapping[str, QWidget]) -> QGridLayout:
+    """Lay boxes out under one another, each behind its label.
+
+    Parameters
+    ----------
+    rows : mapping of str to QWidget
+        Boxes by the text of their label, which gets their tooltip.
+
+    Returns
+    -------
+    QGridLayout
+        Labels in its first column, boxes in its second, which grows.
+    """
+    grid = QGridLayout()
+    grid.setSpacing(4)
+    grid.setColumnStretch(1, 1)
+    for n, (title, box) in enumerate(rows.items()):
+        grid.addWidget(row_label(title, box.toolTip()), n, 0)
+        grid.addWidget(box, n, 1)
+    return grid
 
 
 def heading(text: str) -> QLabel:

@@ -1,7 +1,7 @@
 """How to train: start, settings, and what to call the result."""
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from napari_mitoseg._napari.annotation_tasks import (
     FINE_TUNE,
@@ -11,7 +11,7 @@ from napari_mitoseg._napari.annotation_tasks import (
 )
 from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.model_box import ModelBox
-from napari_mitoseg._napari.section import heading, row_label
+from napari_mitoseg._napari.section import heading, labelled_rows
 from napari_mitoseg.models.zoo import CARD_FILE, EMBEDDED
 from napari_mitoseg.params import Params
 from napari_mitoseg.training.dense_settings import SCRATCH
@@ -96,11 +96,7 @@ class NewModelBox(QWidget):
         self.changed.emit()
 
     def _arrange(self) -> None:
-        self.rows = QGridLayout()
-        self.rows.setSpacing(4)
-        self.rows.setColumnStretch(1, 1)
-        self.rows.addWidget(row_label("Save as", self.name.toolTip()), 0, 0)
-        self.rows.addWidget(self.name, 0, 1)
+        self.rows = labelled_rows({"Save as": self.name})
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

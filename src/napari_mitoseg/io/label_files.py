@@ -6,10 +6,9 @@ from pathlib import Path
 
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.io.label_types import LARGEST, PackedLabels
-from napari_mitoseg.io.read import read_labels
 from napari_mitoseg.io.tiff import write_labels_ome_tiff, write_labels_tiff
 from napari_mitoseg.registry import Registry
-from napari_mitoseg.volume import LazyArray, Spacing, Volume, as_spacing
+from napari_mitoseg.volume import LazyArray, Spacing, as_spacing
 
 Writer = Callable[[Path, PackedLabels, Spacing | None, str], None]
 
@@ -80,10 +79,6 @@ class LabelFormat:
             raise InvalidParameterError(msg)
         known = None if spacing is None else as_spacing(spacing)
         self.writer(Path(path), packed, known, name)
-
-    def read(self, path: Path) -> Volume:
-        """Open a file of this format; see `read_labels`."""
-        return read_labels(path)
 
 
 label_formats: Registry[LabelFormat] = Registry("label format")
