@@ -287,6 +287,61 @@ def measure_extents(labels: Labels, n: int) -> Extents:
         return Extents(count, start, stop, total / count[:, None])
 
 
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Boxes and sizes of objects that several blocks of a volume show.
+
+    Attributes
+    ----------
+    label : ndarray of int64, shape (n,)
+        Numbers of the objects, rising.
+    start, stop : ndarray of int64, shape (n, 3)
+        Box of voxels around all parts, half-open, ZYX.
+    n_voxels : ndarray of int64, shape (n,)
+        Voxels of all parts.
+    row : ndarray of int, shape (m,)
+        Which object each part belongs to.
+    """
+
+    label: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    n_voxels: NDArray[np.int64]
+    row: NDArray[np.intp]
+
+
+def join_parts(
+    label: NDArray[np.int64],
+    start: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    n_voxels: NDArray[np.int64],
+) -> Joined:
+    """Put together what several blocks show of the same objects.
+
+    Parameters
+    ----------
+    label : ndarray of int64, shape (m,)
+        Object of each part.
+    start, stop : ndarray of int64, shape (m, 3)
+        Box of each part in the volume, half-open, ZYX.
+    n_voxels : ndarray of int64, shape (m,)
+        Voxels of each part.
+
+    Returns
+    -------
+    Joined
+        One row an object.
+    """
+    numbers, row = np.unique(label, return_inverse=True)
+    first = np.full((len(numbers), 3), np.iinfo(np.int64).max)
+    last = np.zeros((len(numbers), 3), np.int64)
+    size = np.zeros(len(numbers), np.int64)
+    np.minimum.at(first, row, start)
+    np.maximum.at(last, row, stop)
+    np.add.at(size, row, n_voxels)
+    return Joined(numbers, first, last, size, row)
+
+
 def unique_pairs(first: Array, second: Array) -> NDArray[np.int64]:
     """List the pairs of values that two arrays have at the same place.
 

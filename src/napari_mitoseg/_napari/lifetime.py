@@ -1,10 +1,11 @@
-"""Tidy up when Qt deletes a widget, whatever Python still knows of it."""
+"""Tidy up when Qt deletes a widget, or napari closes its dock."""
 
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakMethod
 
-from qtpy.QtCore import QObject, Slot
+from qtpy.QtCore import QEvent, QObject, Slot
+from qtpy.QtWidgets import QWidget
 
 _WAITING: set["_AtEnd"] = set()
 
@@ -64,3 +65,22 @@ def follow(owner: QObject, emitter: Any, callback: Callable[..., None]) -> None:
             emitter.disconnect(alive)
 
     at_end(owner, stop)
+
+
+def is_taken_out(widget: QWidget, event: QEvent | None) -> bool:
+    """Say whether napari takes a widget out of its dock: the dock was closed.
+
+    Parameters
+    ----------
+    widget : QWidget
+        It may live on until Python finds it in the garbage.
+    event : QEvent or None
+        That has come to it.
+
+    Returns
+    -------
+    bool
+        Whether it has lost its parent.
+    """
+    changes = event is not None and event.type() == QEvent.Type.ParentChange
+    return changes and widget.parent() is None

@@ -40,7 +40,7 @@ from napari_mitoseg._napari.layers import (
     spacing_of,
     volume_of,
 )
-from napari_mitoseg._napari.lifetime import at_end, follow
+from napari_mitoseg._napari.lifetime import at_end, follow, is_taken_out
 from napari_mitoseg._napari.measure_box import ContextBox, FamilyBox
 from napari_mitoseg._napari.measure_tasks import Measured, MeasureOrder
 from napari_mitoseg._napari.measured_layer import MeasuredLayer
@@ -224,12 +224,8 @@ class MeasureWidget(Panel):
         line_up(self.body)
 
     def event(self, event: QEvent | None) -> bool:
-        """Give the layers their colours back when napari closes the dock.
-
-        The widget itself may live on until Python finds it in the garbage.
-        """
-        is_taken_out = event is not None and event.type() == QEvent.Type.ParentChange
-        if is_taken_out and self.parent() is None:
+        """Give the layers their colours back when napari closes the dock."""
+        if is_taken_out(self, event):
             _restore(self.known)
         return super().event(event)
 

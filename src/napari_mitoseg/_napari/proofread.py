@@ -34,7 +34,7 @@ from napari_mitoseg._napari.layers import (
     spacing_of,
     volume_of,
 )
-from napari_mitoseg._napari.lifetime import follow
+from napari_mitoseg._napari.lifetime import follow, is_taken_out
 from napari_mitoseg._napari.operation_box import OperationBox
 from napari_mitoseg._napari.panel import RUN_STYLE, Panel, timer
 from napari_mitoseg._napari.review_box import SLICE, ReviewBox
@@ -151,9 +151,8 @@ class ProofreadWidget(Panel):
         self._refresh()
 
     def event(self, event: QEvent | None) -> bool:
-        """Finish when napari takes the widget out of its dock: it has been closed."""
-        is_taken_out = event is not None and event.type() == QEvent.Type.ParentChange
-        if is_taken_out and self.parent() is None:
+        """Finish when napari closes the dock."""
+        if is_taken_out(self, event):
             self.finish()
         return super().event(event)
 

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError, ShapeError
 from napari_mitoseg.jobs import Job, Progress
-from napari_mitoseg.labelling import check_numbers, iter_slabs, measure_extents
+from napari_mitoseg.labelling import (
+    check_numbers,
+    iter_slabs,
+    join_parts,
+    measure_extents,
+)
 from napari_mitoseg.morphology.columns import column_word
 from napari_mitoseg.volume import Array, LazyArray, Region, Shape, Spacing
 
@@ -274,28 +279,26 @@ def _merged(
     context: Context,
 ) -> Survey:
     """Put together what the slabs show."""
-    every = np.concatenate([part.index for part in parts])
-    index, row = np.unique(every, return_inverse=True)
-    n = index.size
-    n_voxels = np.zeros(n, np.int64)
-    start, stop = np.full((n, 3), np.iinfo(np.int64).max), np.zeros((n, 3), np.int64)
-    total = np.zeros((n, 3))
-    np.add.at(n_voxels, row, np.concatenate([part.n_voxels for part in parts]))
-    np.add.at(total, row, np.concatenate([part.total for part in parts]))
-    np.minimum.at(start, row, np.concatenate([part.start for part in parts]))
-    np.maximum.at(stop, row, np.concatenate([part.stop for part in parts]))
+    joined = join_parts(
+        np.concatenate([part.index for part in parts]),
+        np.concatenate([part.start for part in parts]),
+        np.concatenate([part.stop for part in parts]),
+        np.concatenate([part.n_voxels for part in parts]),
+    )
+    total = np.zeros((joined.label.size, 3))
+    np.add.at(total, joined.row, np.concatenate([part.total for part in parts]))
     seen = np.unique(np.concatenate([part.seen for part in parts]), axis=0)
-    slices = np.bincount(np.searchsorted(index, seen[:, 0]), minlength=n)
-    centroid = total / n_voxels[:, None]
+    places = np.searchsorted(joined.label, seen[:, 0])
+    slices = np.bincount(places, minlength=joined.label.size)
     return Survey(
         labels,
         spacing,
         is_image,
-        index,
-        n_voxels,
-        start,
-        stop,
-        centroid,
+        joined.label,
+        joined.n_voxels,
+        joined.start,
+        joined.stop,
+        total / joined.n_voxels[:, None],
         slices,
         context,
     )

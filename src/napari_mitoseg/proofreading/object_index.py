@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.jobs import Job, Progress
-from napari_mitoseg.labelling import check_numbers
+from napari_mitoseg.labelling import check_numbers, join_parts
 from napari_mitoseg.proofreading import label_array
 from napari_mitoseg.proofreading.label_array import LabelArray, WritableArray
 from napari_mitoseg.proofreading.regions import as_region
@@ -373,14 +373,6 @@ def _measure(block: Array, region: Region) -> ObjectTable:
 
 def _joined(parts: list[ObjectTable]) -> ObjectTable:
     """Put together what several blocks show of the same objects."""
-    label, start, stop, n_voxels = (
-        np.concatenate(columns) for columns in zip(*parts, strict=True)
-    )
-    numbers, row = np.unique(label, return_inverse=True)
-    first = np.full((len(numbers), 3), np.iinfo(np.int64).max)
-    last = np.zeros((len(numbers), 3), np.int64)
-    size = np.zeros(len(numbers), np.int64)
-    np.minimum.at(first, row, start)
-    np.maximum.at(last, row, stop)
-    np.add.at(size, row, n_voxels)
-    return ObjectTable(numbers, first, last, size)
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    joined = join_parts(*columns)
+    return ObjectTable(joined.label, joined.start, joined.stop, joined.n_voxels)
