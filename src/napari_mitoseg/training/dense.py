@@ -164,14 +164,12 @@ def preprocessed(
         If there is no such step, a setting of it is wrong, or it moves sections.
     """
     pipeline = Pipeline.parse(list(settings.preprocessing))
-    for step in pipeline.steps:
-        if not getattr(step, "is_local", True):
-            msg = (
-                f"The preprocessing step {step.name!r} moves sections, and labels "
-                "would not follow. Leave it out, or give a stack that has been through "
-                "it."
-            )
-            raise InvalidParameterError(msg)
+    if pipeline.moving:
+        msg = (
+            f"The preprocessing step {pipeline.moving[0]} moves sections, and labels "
+            "would not follow. Leave it out, or give a stack that has been through it."
+        )
+        raise InvalidParameterError(msg)
     return [replace(pair, image=pipeline(pair.image)) for pair in volumes]
 
 
