@@ -31,6 +31,7 @@ def train(  # noqa: PLR0913 - the options of the command
     ] = None,
     config: str = "{}",
     start: str = "scratch",
+    preset: Literal["fast", "paper"] = "fast",
     minutes: float = 10.0,
     steps: int = 0,
     validation: float = 0.2,
@@ -66,11 +67,15 @@ def train(  # noqa: PLR0913 - the options of the command
         Settings of the network where they are not its defaults, as JSON.
     start : str
         What training starts from: scratch, the name of a model, or its folder.
+    preset : {"fast", "paper"}
+        fast: what suits minutes to hours; paper: the published training of the network,
+        for a GPU and hours to days, whatever minutes and augmentation say.
     minutes : float
         Time for training, earlier parts of a resumed one counted in; preparing the
         volumes and scoring the model come on top.
     steps : int
-        Steps to make whatever time they take; 0 for as many as there is time for.
+        Steps to make whatever time they take, in each stage if there are several; 0 for
+        as many as there is time for, or as the paper makes.
     validation : float
         Share of the slices, at the end of each volume, that is kept back to choose the
         best weights by and to score them; 0 for none.
@@ -105,6 +110,7 @@ def train(  # noqa: PLR0913 - the options of the command
             "architecture": model or "",
             "config": parse_json(config, "--config", '{"widths": [16, 32, 64]}'),
             "start": start,
+            "preset": preset,
             "minutes": minutes,
             "steps": steps,
             "validation": validation,
