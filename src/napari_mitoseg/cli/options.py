@@ -15,7 +15,7 @@ from napari_mitoseg.volume import Spacing, Volume, as_spacing
 class Opening:
     """How image files are opened.
 
-    Parameters
+    Attributes
     ----------
     spacing : str, optional
         Distance between voxels in nm as Z,Y,X (40,5.9,5.9); overrides the file's.
