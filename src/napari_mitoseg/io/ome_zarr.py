@@ -16,10 +16,10 @@ from zarr.core.common import JSON
 
 from napari_mitoseg.errors import ReadError, ShapeError
 from napari_mitoseg.io.atomic import staged
-from napari_mitoseg.io.blosc import CheckedArray
+from napari_mitoseg.io.checked_array import CheckedArray
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import check_axes, stored, stored_type
-from napari_mitoseg.io.limits import check_plane_size
+from napari_mitoseg.io.limits import check_parts, check_plane_size
 from napari_mitoseg.io.multiscales import (
     VERSION,
     Multiscales,
@@ -235,7 +235,8 @@ def _lazy(
         )
         raise ShapeError(msg)
     check_plane_size(array.shape[-2:], path.name)
-    return stack_of(CheckedArray(array), axes, path, channel=channel, time=time)
+    check_parts(array.shape[-2:], array.chunks[-2:], path.name)
+    return stack_of(CheckedArray(array, path.name), axes, path, channel=channel, time=time)
 
 
 def _label_names(path: Path) -> list[str]:
@@ -246,9 +247,9 @@ def _label_names(path: Path) -> list[str]:
             return []
         group = inner
     listed = ngff_of(group.attrs.asdict()).get("labels")
-    return list(
-        map(str, listed if isinstance(listed, Sequence) else group.group_keys())
-    )
+    names = listed if isinstance(listed, Sequence) else group.group_keys()
+    # A name that leads elsewhere is in no group.
+    return [name for name in map(str, names) if name in group]
 
 
 def _no_labels(path: Path, name: str | None) -> Path:

@@ -3,9 +3,11 @@
 import hashlib
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
@@ -18,6 +20,10 @@ from napari_mitoseg.params import Params
 
 SHOWN = 3
 
+UNREADABLE = (ValueError, LookupError, TypeError, RuntimeError)
+"""What safetensors raises beside its own error over unusual headers."""
+
+Module = TypeVar("Module", bound=nn.Module)
 Card = TypeVar("Card", bound=Params)
 
 
@@ -43,9 +49,48 @@ def build_network(card: ModelCard, content: bytes, path: Path) -> Network:
     WeightsError
         If the architecture is unknown, or the weights are damaged or do not fit.
     """
-    network = _untrained(card, path)
-    fill_in(network, content, path, card.architecture)
-    return network
+    return build_and_fill(
+        lambda: _untrained(card, path), content, path, card.architecture
+    )
+
+
+def build_and_fill(
+    build: Callable[[], Module], content: bytes, path: Path, architecture: str
+) -> Module:
+    """Build a network and fill in its weights, if they are of this network.
+
+    Parameters
+    ----------
+    build : callable
+        Returns the network with fresh weights.
+    content : bytes
+        A safetensors file.
+    path : Path
+        Where it came from, for messages.
+    architecture : str
+        What the network is, for messages.
+
+    Returns
+    -------
+    Module
+        In evaluation mode.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are damaged or do not fit.
+
+    Notes
+    -----
+    A card may describe a network of any size.  It is built without memory first, and
+    takes memory once the weights in the file are known to be as large.
+    """
+    tensors = _tensors(content, path)
+    with torch.device("meta"):
+        _check_fit(build(), tensors, path, architecture)
+    network = build()
+    network.load_state_dict(tensors)
+    return network.eval()
 
 
 def fill_in(network: nn.Module, content: bytes, path: Path, architecture: str) -> None:
@@ -67,19 +112,8 @@ def fill_in(network: nn.Module, content: bytes, path: Path, architecture: str) -
     WeightsError
         If the weights are damaged or do not fit.
     """
-    try:
-        tensors = load(content)
-    except SafetensorError as error:
-        msg = f"{path} is no safetensors file ({error}). Train the model again."
-        raise WeightsError(msg) from error
-    misfits = _misfits(network.state_dict(), tensors)
-    if misfits:
-        msg = (
-            f"{path} does not fit the architecture {architecture!r} with the "
-            f"configuration on its card: {'; '.join(misfits[:SHOWN])}"
-            f"{' ...' if len(misfits) > SHOWN else ''}. Train the model again."
-        )
-        raise WeightsError(msg)
+    tensors = _tensors(content, path)
+    _check_fit(network, tensors, path, architecture)
     network.load_state_dict(tensors)
     network.eval()
 
@@ -172,6 +206,28 @@ def write_files(folder: Path, contents: dict[str, bytes]) -> None:
     except OSError as error:
         msg = f"The model cannot be written to {folder} ({error}). Choose another."
         raise WriteError(msg) from error
+
+
+def _tensors(content: bytes, path: Path) -> dict[str, Tensor]:
+    try:
+        return load(content)
+    except (SafetensorError, *UNREADABLE) as error:
+        msg = f"{path} is no safetensors file ({error}). Train the model again."
+        raise WeightsError(msg) from error
+
+
+def _check_fit(
+    network: nn.Module, tensors: dict[str, Tensor], path: Path, architecture: str
+) -> None:
+    """Refuse weights of another network."""
+    misfits = _misfits(network.state_dict(), tensors)
+    if misfits:
+        msg = (
+            f"{path} does not fit the architecture {architecture!r} with the "
+            f"configuration on its card: {'; '.join(misfits[:SHOWN])}"
+            f"{' ...' if len(misfits) > SHOWN else ''}. Train the model again."
+        )
+        raise WeightsError(msg)
 
 
 def _untrained(card: ModelCard, path: Path) -> Network:
