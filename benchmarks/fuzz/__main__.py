@@ -98,12 +98,13 @@ def run(first: int, cases: int, only: list[str], *, failures: Path) -> int:
     """Run cases, print what happened and return how many failed."""
     runner, began = Runner(only), time.perf_counter()
     outcomes: collections.Counter[tuple[str, str]] = collections.Counter()
-    worst = {"seconds": 0.0, "MiB": 0}
+    worst: dict[str, tuple[float, int]] = {"seconds": (0, 0), "MiB": (0, 0)}
     failed = []
     for number in range(first, first + cases):
         result = runner.run(number)
         outcomes[result.get("target", "?"), result["outcome"]] += 1
-        worst = {key: max(most, result.get(key, 0)) for key, most in worst.items()}
+        for key, most in worst.items():
+            worst[key] = max(most, (result.get(key, 0), number))
         if result["outcome"] == "failed":
             failed.append(result)
             print(json.dumps(result), flush=True)
@@ -116,16 +117,19 @@ def run(first: int, cases: int, only: list[str], *, failures: Path) -> int:
 
 
 def _report(
-    outcomes: collections.Counter[tuple[str, str]], seconds: float, worst: Result
+    outcomes: collections.Counter[tuple[str, str]],
+    seconds: float,
+    worst: dict[str, tuple[float, int]],
 ) -> None:
     print(f"{'target':14s} {'ok':>6s} {'refused':>8s} {'failed':>7s}")
     for target in sorted({target for target, _ in outcomes}):
         ok, refused, bad = (outcomes[target, o] for o in ("ok", "refused", "failed"))
         print(f"{target:14s} {ok:6d} {refused:8d} {bad:7d}")
     n = sum(outcomes.values())
+    (slowest, slow), (largest, large) = worst["seconds"], worst["MiB"]
     print(
-        f"{n} cases in {seconds:.0f} s; the slowest took {worst['seconds']:.1f} s of "
-        f"processor time, the largest {worst['MiB']} MiB"
+        f"{n} cases in {seconds:.0f} s; the slowest (case {slow}) took {slowest:.1f} s "
+        f"of processor time, the largest (case {large}) {largest} MiB"
     )
 
 

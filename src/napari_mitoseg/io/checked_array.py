@@ -15,13 +15,10 @@ import numpy as np
 import zarr
 from zarr.abc.codec import BytesBytesCodec, Codec
 from zarr.codecs import (
-    BloscCodec,
     BytesCodec,
     Crc32cCodec,
-    GzipCodec,
     ShardingCodec,
     TransposeCodec,
-    ZstdCodec,
 )
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer
@@ -40,6 +37,9 @@ FILTERS = (
 
 COMPUTING = (BytesCodec, TransposeCodec, Crc32cCodec)
 """Codecs of zarr 3 that only compute."""
+
+SAME = ("blosc", "gzip", "zstd")
+"""Compressors of zarr 3 that are unpacked as those of zarr 2, whatever their settings."""
 
 WIDENED = 8
 """How much larger than its chunk filters may make what is packed: bits to doubles."""
@@ -158,15 +158,13 @@ def _bounded_v3(codec: Codec, name: str) -> Codec:
         return replace(codec, codecs=inner)
     if isinstance(codec, COMPUTING):
         return codec
-    packed = {
-        BloscCodec: numcodecs.Blosc,
-        GzipCodec: numcodecs.GZip,
-        ZstdCodec: numcodecs.Zstd,
-    }
-    for kind, same in packed.items():
-        if isinstance(codec, kind):
-            return _Unpacking(unpacker_of(same(), name))
-    raise ReadError(_not_run(name, type(codec).__name__))
+    if not isinstance(codec, BytesBytesCodec):
+        raise ReadError(_not_run(name, type(codec).__name__))
+    described: Any = codec.to_dict()
+    # zarr 3 reads the codecs of zarr 2 under this prefix.
+    kind = str(described["name"]).removeprefix("numcodecs.")
+    settings = {} if kind in SAME else described.get("configuration", {})
+    return _Unpacking(unpacker_of(numcodecs.get_codec({**settings, "id": kind}), name))
 
 
 def _not_run(name: str, codec: str) -> str:

@@ -247,9 +247,11 @@ def _label_names(path: Path) -> list[str]:
             return []
         group = inner
     listed = ngff_of(group.attrs.asdict()).get("labels")
-    names = listed if isinstance(listed, Sequence) else group.group_keys()
-    # A name that leads elsewhere is in no group.
-    return [name for name in map(str, names) if name in group]
+    present = sorted(group.group_keys())
+    if not isinstance(listed, Sequence):
+        return present
+    # What the list names may be missing, or lead elsewhere.
+    return [name for name in listed if name in present]
 
 
 def _no_labels(path: Path, name: str | None) -> Path:

@@ -16,7 +16,7 @@ from napari_mitoseg.errors import InvalidParameterError, WeightsError, WriteErro
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import WEIGHTS_FILE, ModelCard
-from napari_mitoseg.params import Params
+from napari_mitoseg.params import LONGEST_NAME, Params, shown
 
 SHOWN = 3
 
@@ -234,7 +234,7 @@ def _untrained(card: ModelCard, path: Path) -> Network:
     """Build the network that a card describes."""
     if card.architecture not in architectures:
         msg = (
-            f"The model of {path} needs the architecture {card.architecture!r}, which "
+            f"The model of {path} needs the architecture {shown(card.architecture)}, which "
             f"is not known here. Known are: {', '.join(architectures)}."
         )
         raise WeightsError(msg)
@@ -248,7 +248,7 @@ def _untrained(card: ModelCard, path: Path) -> Network:
 def _misfits(expected: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
     """List tensors that are missing, not expected, or of another shape."""
     missing = [f"{name} is missing" for name in expected if name not in given]
-    strange = [f"{name} is not expected" for name in given if name not in expected]
+    strange = [f"{n[:LONGEST_NAME]} is not expected" for n in given if n not in expected]
     shaped = [
         f"{name} has shape {tuple(given[name].shape)}, expected {tuple(tensor.shape)}"
         for name, tensor in expected.items()

@@ -17,7 +17,7 @@ from pydantic import ValidationError, field_validator
 
 from napari_mitoseg.documents import read_text
 from napari_mitoseg.errors import ReadError, UnknownNameError, WeightsError
-from napari_mitoseg.params import Params, describe, param
+from napari_mitoseg.params import Params, describe, param, shown
 from napari_mitoseg.volume import Shape, Spacing, as_spacing
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ def read_weights(path: Path, checksum: str) -> bytes:
     if found != checksum:
         msg = (
             f"{path} is damaged or belongs to another model: its sha256 is {found}, "
-            f"its card says {checksum or 'nothing'}. Restore it or train the model "
+            f"its card says {shown(checksum) if checksum else 'nothing'}. Restore it or train the model "
             "again."
         )
         raise WeightsError(msg)

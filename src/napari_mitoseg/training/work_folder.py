@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_mitoseg.errors import (
     WeightsError,
     WriteError,
 )
+from napari_mitoseg.io.damage import DAMAGE
 from napari_mitoseg.models.zoo import CARD_FILE
 from napari_mitoseg.training.sparse_settings import SparseSettings
 from napari_mitoseg.volume import Shape
@@ -103,7 +105,7 @@ class WorkFolder:
         try:
             # Mapped, a header cannot claim more than the file holds.
             return np.array(np.load(path, "r", allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, TokenError, *DAMAGE) as error:
             raise WeightsError(_damaged(path, error)) from error
 
     def write_array(self, name: str, array: NDArray[Any]) -> None:
