@@ -3,10 +3,11 @@
     python benchmarks/fuzz --cases 10000
     python benchmarks/fuzz --replay 4711
 
-A case is a number: it decides which input of the corpus is damaged, and how.  It passes
-if the input is read, or refused by a `MitoSegError`, within ten seconds and twice the
-memory that a header is believed.  A process that dies or hangs is replaced.  Exits with 1
-if a case failed; the inputs of those that did are kept in the folder ``fuzz-failures``.
+A case is a number: it decides which input of the corpus is damaged, and how.  It
+passes if the input is read, or refused by a `MitoSegError`, within ten seconds and
+twice the memory that a header is believed.  A process that dies or hangs is replaced.
+Exits with 1 if a case failed; the inputs of those that did are kept in the folder
+``fuzz-failures``.
 """
 
 import argparse
@@ -151,7 +152,7 @@ def replay(numbers: list[int], only: list[str]) -> int:
 
 
 def _chosen(only: list[str]) -> list[int]:
-    """Number the inputs that the command line asks for."""
+    """Return the numbers of the inputs that the command line asks for."""
     from corpus import SEEDS
 
     wanted = set(only)
@@ -185,7 +186,9 @@ def main() -> int:
         "--replay", type=int, action="append", help="run this case alone"
     )
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"))
-    parser.add_argument("--write", type=Path, help="with --replay: only write the input")
+    parser.add_argument(
+        "--write", type=Path, help="with --replay: only write the input"
+    )
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:

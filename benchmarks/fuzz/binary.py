@@ -101,7 +101,7 @@ def change_frame(content: bytes, rng: random.Random) -> bytes:
 
 def put_bomb(content: bytes, rng: random.Random) -> bytes:
     """Put something there that unpacks to a thousand times its size."""
-    zeros = bytes(2**rng.choice((20, 26, 28)))
+    zeros = bytes(2 ** rng.choice((20, 26, 28)))
     way = rng.randrange(6)
     if way == 0:
         return zlib.compress(zeros, 1)
@@ -319,7 +319,7 @@ def _known(content: bytes) -> Change | None:
 
 
 def _is_json(content: bytes) -> bool:
-    if not content.lstrip()[:1] in {b"{", b"["}:
+    if content.lstrip()[:1] not in {b"{", b"["}:
         return False
     try:
         json.loads(content)
@@ -334,9 +334,7 @@ def _somewhere(content: bytearray, rng: random.Random) -> int:
     return rng.randrange(max(1, min(limit, len(content))))
 
 
-def _poked(
-    out: bytearray, at: int, size: int, order: str, rng: random.Random
-) -> bytes:
+def _poked(out: bytearray, at: int, size: int, order: str, rng: random.Random) -> bytes:
     struct.pack_into(order + CODES[size], out, at, rng.choice(EXTREMES) % 256**size)
     return bytes(out)
 

@@ -36,6 +36,7 @@ CODECS = (
 )  # fmt: skip
 DEPTHS = (50, 900, 5_000, 100_000)
 LENGTHS = (100, 3_000, 100_000)
+LONGEST = 3 * 10**6
 HOLE = "\uffff hole"
 """Stands for a piece of text that no JSON value can give."""
 
@@ -99,11 +100,11 @@ def _nest(old: Any, rng: random.Random) -> tuple[Any, str]:
 def _lengthen(old: Any, rng: random.Random) -> tuple[Any, str]:
     length = rng.choice(LENGTHS)
     if isinstance(old, str):
-        return HOLE, json.dumps(old * length)[: 3 * 10**6].rstrip('"') + '"'
+        return HOLE, json.dumps(old * min(length, LONGEST // max(1, len(old))))
     if isinstance(old, int) and rng.random() < 0.3:
         return HOLE, "9" * length
     one = json.dumps(old[0] if isinstance(old, list) and old else old)
-    return HOLE, "[" + ",".join([one] * min(length, 3 * 10**6 // len(one))) + "]"
+    return HOLE, "[" + ",".join([one] * min(length, LONGEST // len(one))) + "]"
 
 
 def _members(old: Any, rng: random.Random) -> tuple[Any, None]:

@@ -100,7 +100,9 @@ def _opened(target: str, path: Path) -> tuple[str, str]:
         if _ran_out(error):
             return "failed", f"too much was allocated: {_traced(error)}"
         if len(str(error)) > LONGEST:
-            return "failed", f"a message of {len(str(error))} characters: {error}"[:3000]
+            return "failed", f"a message of {len(str(error))} characters: {error}"[
+                :3000
+            ]
         return "refused", f"{type(error).__name__}: {error}"[:500]
     except Exception as error:  # noqa: BLE001 - this is what is looked for
         return "failed", _traced(error)

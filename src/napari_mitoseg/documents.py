@@ -40,7 +40,9 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
     except UnicodeDecodeError as error:
         msg = f"{path} cannot be read: it is no text ({error.reason}). Restore it."
         raise ReadError(msg) from error
-    msg = f"{path} is longer than {largest:,} bytes: it is no such file. Choose another."
+    msg = (
+        f"{path} is longer than {largest:,} bytes: it is no such file. Choose another."
+    )
     raise ReadError(msg)
 
 

@@ -18,7 +18,11 @@ def free_memory() -> int:
         What the machine has free, or less where this process may take less: in a
         container, in a batch job, or under ``ulimit -v``.
     """
-    free = [psutil.virtual_memory().available, _free_in_group(CGROUP), _free_addresses()]
+    free = [
+        psutil.virtual_memory().available,
+        _free_in_group(CGROUP),
+        _free_addresses(),
+    ]
     return max(0, min(one for one in free if one is not None))
 
 

@@ -10,6 +10,7 @@ import torch
 
 from napari_mitoseg.errors import MitoSegError, WeightsError
 from napari_mitoseg.models.architectures import architectures
+from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.interpolation import InterpolationNetwork
 from napari_mitoseg.models.interpolation_file import (
     InterpolationCard,
@@ -45,13 +46,13 @@ def test_a_network_larger_than_its_weights_takes_no_memory(
     edit(folder, config={"widths": [4096] * 6})  # four gigabytes
     built: list[str] = []
     build = architectures["fast"].from_config
-    monkeypatch.setattr(
-        architectures["fast"],
-        "from_config",
-        lambda values: (network := build(values))
-        and built.append(next(network.parameters()).device.type)
-        or network,
-    )
+
+    def note(values: dict[str, Any]) -> Network:
+        network = build(values)
+        built.append(next(network.parameters()).device.type)
+        return network
+
+    monkeypatch.setattr(architectures["fast"], "from_config", note)
     with pytest.raises(WeightsError, match="does not fit the architecture"):
         load_model(folder)
     assert built == ["meta"]

@@ -60,9 +60,7 @@ def test_a_damaged_checkpoint_is_named(
 
     rewrite(folder, change)
     with pytest.raises(WeightsError, match="Delete it to train from the start"):
-        state = read_checkpoint(folder, CPU)
-        assert state is not None
-        load_states(state, folder, network=torch.nn.Linear(3, 1))
+        read_checkpoint(folder, CPU)
 
 
 class Evil:

@@ -36,7 +36,7 @@ from napari_mitoseg.annotation.records import (
 )
 from napari_mitoseg.errors import AnnotationError, MitoSegError, ReadError, WriteError
 from napari_mitoseg.memory import free_memory
-from napari_mitoseg.params import Params, param
+from napari_mitoseg.params import Params, param, shown
 from napari_mitoseg.volume import Region, Shape, Volume
 
 SUFFIX = ".journal"
@@ -121,12 +121,11 @@ class JournalContent:
             raise ReadError(msg) from error
         return labels
 
-
     def _check_size(self) -> None:
         shape = self.header.shape
         if min(shape) < 0 or math.prod(shape) > free_memory():
             msg = (
-                f"{self.path} is of an image of {shape} voxels, which do not fit into "
+                f"{self.path} is of an image of {shown(shape)} voxels, which do not fit into "
                 "the free memory. Begin a new annotation of a part of the image."
             )
             raise ReadError(msg)
@@ -443,7 +442,7 @@ def _check_image(content: JournalContent, image: str, shape: Shape) -> None:
     if (content.header.image, content.header.shape) != (image, shape):
         msg = (
             f"{content.path.name} is the journal of another image "
-            f"({content.header.name or 'no name'}, {content.header.shape}; this one is "
+            f"({shown(content.header.name)}, {shown(content.header.shape)}; this one is "
             f"{shape}). Open that image first."
         )
         raise AnnotationError(msg)

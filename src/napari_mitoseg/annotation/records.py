@@ -58,7 +58,7 @@ class Record:
         content = parse_json(self.payload)
         if not isinstance(content, dict):
             msg = "a note is no JSON object"
-            raise ValueError(msg)
+            raise ValueError(msg)  # noqa: TRY004 - damage like any other
         return content
 
     def apply(self, plane: NDArray[np.uint8]) -> None:

@@ -105,17 +105,16 @@ def _members(packed: bytes, limit: int, make: Callable[[], Any]) -> bytes:
         if not source.eof:
             raise ValueError(_cut_off(len(found)))
         # Behind the last stream, zeros may fill up a block.
-        packed = source.unused_data.lstrip(b"\0")
+        packed = bytes(source.unused_data.lstrip(b"\0"))
     return bytes(found)
 
 
-def _unzstd(packed: bytes, limit: int) -> bytes:
+def _unzstd(packed: bytes, limit: int) -> Any:
     try:
-        unpacked: bytes = imagecodecs.zstd_decode(packed, out=limit)
+        return imagecodecs.zstd_decode(packed, out=limit)
     except imagecodecs.ZstdError as error:
         msg = f"a part does not unpack to at most {limit} bytes: {error}"
         raise ValueError(msg) from error
-    return unpacked
 
 
 def _unlz4(packed: bytes, limit: int) -> Any:

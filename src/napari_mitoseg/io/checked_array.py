@@ -30,16 +30,26 @@ from napari_mitoseg.io.limits import check_memory
 from napari_mitoseg.volume import Array
 
 FILTERS = (
-    "adler32 astype bitround crc32 crc32c delta fixedscaleoffset fletcher32 "
-    "jenkins_lookup3 packbits quantize shuffle"
-).split()
+    "adler32",
+    "astype",
+    "bitround",
+    "crc32",
+    "crc32c",
+    "delta",
+    "fixedscaleoffset",
+    "fletcher32",
+    "jenkins_lookup3",
+    "packbits",
+    "quantize",
+    "shuffle",
+)
 """Filters of zarr 2 that only compute."""
 
 COMPUTING = (BytesCodec, TransposeCodec, Crc32cCodec)
 """Codecs of zarr 3 that only compute."""
 
 SAME = ("blosc", "gzip", "zstd")
-"""Compressors of zarr 3 that are unpacked as those of zarr 2, whatever their settings."""
+"""Compressors of zarr 3 that are unpacked like those of zarr 2."""
 
 WIDENED = 8
 """How much larger than its chunk filters may make what is packed: bits to doubles."""
@@ -89,7 +99,7 @@ def _bounded(array: zarr.Array[Any], name: str) -> zarr.Array[Any]:
 # ------------------------------------------------------------------ zarr 2
 
 
-class _Compressor(numcodecs.abc.Codec):
+class _Compressor(numcodecs.abc.Codec):  # type: ignore[misc] # untyped
     """A compressor of zarr 2 that only unpacks."""
 
     codec_id = "bounded"

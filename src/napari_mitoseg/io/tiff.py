@@ -17,8 +17,8 @@ from napari_mitoseg.io.axes import pick_axes
 from napari_mitoseg.io.calibration import tiff_spacing
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import check_axes, stored, stored_type
-from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.io.ome_xml import check_description
+from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.io.tiff_pages import (
     Grid,
     Plane,

@@ -136,7 +136,7 @@ def planes_of(page: tifffile.TiffPage) -> list[Plane]:
     where = f"Slice {page.index} of {path.name}"
     check_plane_size((page.imagelength, page.imagewidth), path.name)
     _check_compression(page, path.name)
-    check_memory(math.prod(page.chunks) * page.dtype.itemsize, path.name)
+    check_memory(math.prod(page.chunks) * _itemsize(page), path.name)
     offsets, counts = tuple(page.dataoffsets), tuple(page.databytecounts)
     _check_segments(page, offsets, counts, where)
     _check_inside(max(map(sum, zip(offsets, counts, strict=True))), handle.size, where)
@@ -334,6 +334,10 @@ def _check_segments(
             f"{stored} bytes of data: its header is damaged. Export it again."
         )
         raise ReadError(msg)
+
+
+def _itemsize(page: tifffile.TiffPage) -> int:
+    return page.dtype.itemsize if page.dtype is not None else 1
 
 
 def _check_compression(page: tifffile.TiffPage, name: str) -> None:

@@ -234,8 +234,8 @@ def _untrained(card: ModelCard, path: Path) -> Network:
     """Build the network that a card describes."""
     if card.architecture not in architectures:
         msg = (
-            f"The model of {path} needs the architecture {shown(card.architecture)}, which "
-            f"is not known here. Known are: {', '.join(architectures)}."
+            f"The model of {path} needs the architecture {shown(card.architecture)}, "
+            f"which is not known here. Known are: {', '.join(architectures)}."
         )
         raise WeightsError(msg)
     try:
@@ -248,7 +248,9 @@ def _untrained(card: ModelCard, path: Path) -> Network:
 def _misfits(expected: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
     """List tensors that are missing, not expected, or of another shape."""
     missing = [f"{name} is missing" for name in expected if name not in given]
-    strange = [f"{n[:LONGEST_NAME]} is not expected" for n in given if n not in expected]
+    strange = [
+        f"{n[:LONGEST_NAME]} is not expected" for n in given if n not in expected
+    ]
     shaped = [
         f"{name} has shape {tuple(given[name].shape)}, expected {tuple(tensor.shape)}"
         for name, tensor in expected.items()

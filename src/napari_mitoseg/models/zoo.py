@@ -327,8 +327,8 @@ def read_weights(path: Path, checksum: str) -> bytes:
     if found != checksum:
         msg = (
             f"{path} is damaged or belongs to another model: its sha256 is {found}, "
-            f"its card says {shown(checksum) if checksum else 'nothing'}. Restore it or train the model "
-            "again."
+            f"its card says {shown(checksum) if checksum else 'nothing'}. Restore it "
+            "or train the model again."
         )
         raise WeightsError(msg)
     return content
