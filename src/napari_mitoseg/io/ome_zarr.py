@@ -30,6 +30,7 @@ from napari_mitoseg.io.multiscales import (
 from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.io.pyramid import coarse_shape, mean, nearest, pyramid_factors
 from napari_mitoseg.io.slabs import stack_of
+from napari_mitoseg.params import shown
 from napari_mitoseg.volume import Array, LazyArray, Region, Shape, Spacing, Volume
 
 CHUNK = (32, 256, 256)
@@ -230,7 +231,7 @@ def _lazy(
     axes = image.letters(array.ndim)
     if len(axes) != array.ndim or not axes.endswith("yx"):
         msg = (
-            f"{path} has axes {axes!r} for an array of shape {array.shape}; the last "
+            f"{path} has axes {shown(axes)} for an array of shape {array.shape}; the last "
             "two are to be y and x. Write it again as OME-Zarr 0.4 or 0.5."
         )
         raise ShapeError(msg)

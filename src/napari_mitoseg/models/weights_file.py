@@ -12,7 +12,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from napari_mitoseg.errors import InvalidParameterError, WeightsError, WriteError
+from napari_mitoseg.errors import (
+    InvalidParameterError,
+    WeightsError,
+    WriteError,
+    one_line,
+)
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import WEIGHTS_FILE, ModelCard
@@ -212,7 +217,9 @@ def _tensors(content: bytes, path: Path) -> dict[str, Tensor]:
     try:
         return load(content)
     except (SafetensorError, *UNREADABLE) as error:
-        msg = f"{path} is no safetensors file ({error}). Train the model again."
+        msg = (
+            f"{path} is no safetensors file ({one_line(error)}). Train the model again."
+        )
         raise WeightsError(msg) from error
 
 

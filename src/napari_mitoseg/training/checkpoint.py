@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import torch
 
-from napari_mitoseg.errors import WeightsError, WriteError
+from napari_mitoseg.errors import WeightsError, WriteError, one_line
 from napari_mitoseg.io.damage import DAMAGE
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -71,7 +71,9 @@ def read_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None
     try:
         state: Any = torch.load(path, map_location=device, weights_only=True)
     except (OSError, pickle.UnpicklingError, *DAMAGE) as error:
-        msg = f"{path} is damaged ({error}). Delete it to train from the start."
+        msg = (
+            f"{path} is damaged ({one_line(error)}). Delete it to train from the start."
+        )
         raise WeightsError(msg) from error
     if not isinstance(state, dict):
         msg = f"{path} holds no state of a training. Delete it to train from the start."

@@ -16,6 +16,7 @@ from napari_mitoseg.errors import (
     ReadError,
     WeightsError,
     WriteError,
+    one_line,
 )
 from napari_mitoseg.io.damage import DAMAGE
 from napari_mitoseg.models.zoo import CARD_FILE
@@ -106,7 +107,7 @@ class WorkFolder:
             # Mapped, a header cannot claim more than the file holds.
             return np.array(np.load(path, "r", allow_pickle=False))
         except (OSError, TokenError, *DAMAGE) as error:
-            raise WeightsError(_damaged(path, error)) from error
+            raise WeightsError(_damaged(path, one_line(error))) from error
 
     def write_array(self, name: str, array: NDArray[Any]) -> None:
         """Write an array, complete or not at all."""
