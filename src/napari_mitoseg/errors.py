@@ -46,7 +46,7 @@ class JobError(MitoSegError):
 
 
 def one_line(error: BaseException) -> str:
-    """Return what a library says, on one line and not longer.
+    r"""Return what a library says, on one line and not longer.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def one_line(error: BaseException) -> str:
 
     Examples
     --------
-    >>> one_line(ValueError("two\\nlines"))
+    >>> one_line(ValueError("two\nlines"))
     'ValueError: two lines'
     """
     return " ".join(f"{type(error).__name__}: {error}"[:400].split())[:160]

@@ -234,6 +234,20 @@ def test_what_is_skipped_takes_no_memory(tmp_path, monkeypatch):
     np.testing.assert_array_equal(read_labels(path).read().ravel(), range(24))
 
 
+@pytest.mark.parametrize("code", [128, 2304, 32, 1792])
+def test_nifti_of_colours_or_complex_numbers_that_are_scaled(tmp_path, code):
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, 4, 3, 2, 1, 1, 1, 1)
+    struct.pack_into("<h", header, 70, code)
+    struct.pack_into("<3f", header, 108, 352.0, 2.0, 1.0)
+    header[344:348] = b"n+1\0"
+    (tmp_path / "a.nii").write_bytes(header + bytes(24 * 16))
+    for read in (read_volume, read_labels):
+        with pytest.raises(ReadError, match=r"a\.nii holds .* values"):
+            read(tmp_path / "a.nii")
+
+
 # ------------------------------------------------------------- other files
 
 

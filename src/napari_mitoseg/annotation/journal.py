@@ -125,8 +125,8 @@ class JournalContent:
         shape = self.header.shape
         if min(shape) < 0 or math.prod(shape) > free_memory():
             msg = (
-                f"{self.path} is of an image of {shown(shape)} voxels, which do not fit into "
-                "the free memory. Begin a new annotation of a part of the image."
+                f"{self.path} is of an image of {shown(shape)} voxels, which do "
+                "not fit into the free memory. Begin a new annotation of a part of the image."
             )
             raise ReadError(msg)
 
@@ -442,8 +442,8 @@ def _check_image(content: JournalContent, image: str, shape: Shape) -> None:
     if (content.header.image, content.header.shape) != (image, shape):
         msg = (
             f"{content.path.name} is the journal of another image "
-            f"({shown(content.header.name)}, {shown(content.header.shape)}; this one is "
-            f"{shape}). Open that image first."
+            f"({shown(content.header.name)}, {shown(content.header.shape)}; this one "
+            f"is {shape}). Open that image first."
         )
         raise AnnotationError(msg)
 

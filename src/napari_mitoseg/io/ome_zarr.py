@@ -231,8 +231,8 @@ def _lazy(
     axes = image.letters(array.ndim)
     if len(axes) != array.ndim or not axes.endswith("yx"):
         msg = (
-            f"{path} has axes {shown(axes)} for an array of shape {array.shape}; the last "
-            "two are to be y and x. Write it again as OME-Zarr 0.4 or 0.5."
+            f"{path} has axes {shown(axes)} for an array of shape {array.shape}; the "
+            "last two are to be y and x. Write it again as OME-Zarr 0.4 or 0.5."
         )
         raise ShapeError(msg)
     check_plane_size(array.shape[-2:], path.name)
