@@ -125,8 +125,8 @@ class JournalContent:
         shape = self.header.shape
         if min(shape) < 0 or math.prod(shape) > free_memory():
             msg = (
-                f"{self.path} is of an image of {shown(shape)} voxels, which do "
-                "not fit into the free memory. Begin a new annotation of a part of the image."
+                f"{self.path} is of an image of {shown(shape)} voxels, for which there "
+                "is not memory enough. Begin an annotation of a part of the image."
             )
             raise ReadError(msg)
 
