@@ -376,10 +376,20 @@ def test_a_sparse_volume_opens_and_reads_in_parts(tmp_path, little_memory):
         volume.read()
 
 
-def test_chunks_without_number(tmp_path):
-    options = {"shape": (1, 10_000, 10_000), "chunks": (1, 1, 1)}
-    with pytest.raises(ReadError, match="in chunks of 1 × 1"):
+@pytest.mark.parametrize(
+    ("shape", "chunk"),
+    [((1, 100, 100), (1, 1, 1)), ((9, 10**5, 10**5), (9, 64, 64))],
+)
+def test_chunks_without_number(tmp_path, shape, chunk):
+    options = {"shape": shape, "chunks": chunk}
+    with pytest.raises(ReadError, match=" × ".join(map(str, chunk))):
         read_volume(write_zarr(tmp_path / "a.zarr", **options))
+
+
+def test_small_chunks_of_large_slices_are_usual(tmp_path):
+    options = {"shape": (64, 20_000, 20_000), "chunks": (64, 64, 64)}
+    volume = read_volume(write_zarr(tmp_path / "a.zarr", **options))
+    assert volume.data[3, :9, 777].tolist() == [0] * 9
 
 
 def test_slices_without_number(tmp_path):

@@ -76,7 +76,8 @@ class CheckedArray:
 
     def __init__(self, array: zarr.Array[Any], name: str) -> None:
         self.shape, self.chunks, self.dtype = array.shape, array.chunks, array.dtype
-        check_memory(math.prod(self.chunks) * self.dtype.itemsize, name)
+        # What is packed, and the chunk itself.
+        check_memory(2 * math.prod(self.chunks) * self.dtype.itemsize, name)
         self._array = _bounded(array, name)
 
     def __getitem__(self, key: tuple[int | slice, ...], /) -> Array:

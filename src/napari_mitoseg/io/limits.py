@@ -22,8 +22,11 @@ MOST_COMPRESSED = 20_000
 ALWAYS_BELIEVED = 2**28
 """Bytes that a header may claim whatever the file holds."""
 
-MOST_PARTS = 2**20
+MOST_PARTS, MOST_TINY_PARTS = 2**20, 2**12
 """Chunks of a slice; so many take minutes to find, and no writer makes them."""
+
+TINY = 2**10
+"""Bytes below which a chunk is tiny."""
 
 MOST_SLICES = 2**24
 """Slices of a stack: of 5 nm, they would reach through a mouse's head."""
@@ -58,27 +61,36 @@ def check_plane_size(size: Sequence[int], name: str) -> None:
         raise ReadError(msg)
 
 
-def check_parts(size: Sequence[int], part: Sequence[int], name: str) -> None:
+def check_parts(
+    size: Sequence[int], chunk: Sequence[int], itemsize: int, name: str
+) -> None:
     """Refuse a slice in too many parts to be real.
 
     Parameters
     ----------
-    size, part : sequence of int
-        Rows and columns of a slice, and of a chunk.
+    size : sequence of int
+        Rows and columns of a slice.
+    chunk : sequence of int
+        Size of a chunk along each axis, rows and columns last.
+    itemsize : int
+        Bytes of a voxel.
     name : str
         Name of the file for the message.
 
     Raises
     ------
     ReadError
-        If it has more than 2²⁰ chunks.
+        If it has more than 2²⁰ chunks, or more than 2¹² of less than a kilobyte: to
+        look for so many takes minutes, whether they are there or not.
     """
-    n_parts = math.prod(-(-n // max(1, p)) for n, p in zip(size, part, strict=True))
-    if n_parts > MOST_PARTS:
+    pairs = zip(size, chunk[-2:], strict=True)
+    n_parts = math.prod(-(-n // max(1, part)) for n, part in pairs)
+    is_tiny = math.prod(chunk) * itemsize < TINY
+    if n_parts > (MOST_TINY_PARTS if is_tiny else MOST_PARTS):
         msg = (
             f"{name} claims slices of {size[0]} × {size[1]} pixels in chunks of "
-            f"{part[0]} × {part[1]}. Its header is damaged, or it has to be written "
-            "again in larger chunks."
+            f"{' × '.join(map(str, chunk))}. Its header is damaged, or it has to be "
+            "written again in larger chunks."
         )
         raise ReadError(msg)
 

@@ -236,7 +236,7 @@ def _lazy(
         )
         raise ShapeError(msg)
     check_plane_size(array.shape[-2:], path.name)
-    check_parts(array.shape[-2:], array.chunks[-2:], path.name)
+    check_parts(array.shape[-2:], array.chunks, array.dtype.itemsize, path.name)
     return stack_of(
         CheckedArray(array, path.name), axes, path, channel=channel, time=time
     )
