@@ -24,6 +24,9 @@ from typing import Any
 PATIENCE = 60.0
 """Seconds without an answer after which a process is taken to hang."""
 
+STEP = 500
+"""Cases after which a line says how far it has come."""
+
 Result = dict[str, Any]
 
 
@@ -109,6 +112,8 @@ def run(first: int, cases: int, only: list[str], *, failures: Path) -> int:
         if result["outcome"] == "failed":
             failed.append(result)
             print(json.dumps(result), flush=True)
+        if (number + 1 - first) % STEP == 0:
+            print(f"{number + 1 - first} of {cases}", file=sys.stderr, flush=True)
     runner.stop()
     _report(outcomes, time.perf_counter() - began, worst)
     if failed:

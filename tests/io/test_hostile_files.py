@@ -360,7 +360,7 @@ def little_memory(monkeypatch):
 def test_a_chunk_beyond_memory(tmp_path, little_memory):
     shape = (2, 30_000, 40_000)
     path = write_zarr(tmp_path / "a.zarr", shape=shape, chunks=shape)
-    with pytest.raises(ReadError, match=r"takes 2\.4 GB, and 1\.1 GB of memory are"):
+    with pytest.raises(ReadError, match=r"takes 4\.8 GB, and 1\.1 GB of memory are"):
         read_volume(path)
 
 
