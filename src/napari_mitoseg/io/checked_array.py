@@ -93,8 +93,7 @@ def _bounded(array: zarr.Array[Any], name: str) -> zarr.Array[Any]:
         safe: Any = replace(known, codecs=codecs)
     else:
         safe = _bounded_v2(known, name)
-    inner = array.async_array
-    return zarr.Array(zarr.AsyncArray(safe, inner.store_path, inner.config))
+    return zarr.Array(zarr.AsyncArray(safe, array.store_path))
 
 
 # ------------------------------------------------------------------ zarr 2
