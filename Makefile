@@ -9,11 +9,12 @@ JOBS ?= 2
 # More options for pytest:  make test ARGS="-k tiff"
 ARGS ?=
 
-.PHONY: help demo test lint types check format venv system clean
+.PHONY: help demo test fuzz lint types check format venv system clean
 
 help:
 	@echo "make demo    open napari on a sample stack and segment it (files, without a display)"
 	@echo "make test    run the whole test suite"
+	@echo "make fuzz    open 10 000 damaged files; ARGS=\"--cases 500 model\" for fewer"
 	@echo "make lint    check style, docstrings, import directions, spelling and the manifest"
 	@echo "make types   check types"
 	@echo "make check   all of these checks"
@@ -27,6 +28,9 @@ demo: venv system
 test: venv system
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 scripts/with-screen.sh \
 		$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not network" $(ARGS)
+
+fuzz: venv
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz $(or $(ARGS),--cases 10000)
 
 lint: venv
 	$(BIN)/ruff check

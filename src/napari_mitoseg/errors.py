@@ -43,3 +43,24 @@ class DeviceMemoryError(MitoSegError):
 
 class JobError(MitoSegError):
     """A job failed inside a library; the cause is chained."""
+
+
+def one_line(error: BaseException) -> str:
+    r"""Return what a library says, on one line and not longer.
+
+    Parameters
+    ----------
+    error : BaseException
+        What it raised.
+
+    Returns
+    -------
+    str
+        Its type and the beginning of its message.
+
+    Examples
+    --------
+    >>> one_line(ValueError("two\nlines"))
+    'ValueError: two lines'
+    """
+    return " ".join(f"{type(error).__name__}: {error}"[:400].split())[:160]

@@ -6,6 +6,7 @@ the row in the documentation.
 """
 
 import difflib
+import reprlib
 from collections.abc import Collection, Mapping
 from typing import Any, Self
 
@@ -14,6 +15,16 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from napari_mitoseg.errors import InvalidParameterError, MitoSegError
+
+LONGEST_NAME = 80
+"""Characters of a name that a message repeats."""
+
+FINDINGS = 5
+"""Findings that a message tells."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+_SHORT.maxlevel = 3
 
 
 class Params(BaseModel):
@@ -94,6 +105,27 @@ def is_advanced(field: FieldInfo) -> bool:
     return isinstance(extra, dict) and bool(extra.get("advanced"))
 
 
+def shown(value: object) -> str:
+    """Return what was given, shortened to fit into a line.
+
+    Parameters
+    ----------
+    value : object
+        Anything, from a file for example.
+
+    Returns
+    -------
+    str
+        As Python writes it, with ``...`` for what is too long or nested too deeply.
+
+    Examples
+    --------
+    >>> shown("a" * 1000)[-10:]
+    "aaaaaaaaa'"
+    """
+    return _SHORT.repr(value)
+
+
 def describe(error: ValidationError, names: Collection[str] = ()) -> str:
     """Say in one line what a validation found wrong.
 
@@ -109,18 +141,21 @@ def describe(error: ValidationError, names: Collection[str] = ()) -> str:
     str
         One sentence a finding: field, what was given, what is allowed.
     """
-    return " ".join(_finding(error.title, item, names) for item in error.errors())
+    found = error.errors()
+    told = [_finding(error.title, item, names) for item in found[:FINDINGS]]
+    rest = [f"And {len(found) - FINDINGS} more."] if len(found) > FINDINGS else []
+    return " ".join(told + rest)
 
 
 def _finding(title: str, item: Mapping[str, Any], names: Collection[str]) -> str:
     own = item.get("ctx", {}).get("error")
     if isinstance(own, MitoSegError):
         return str(own)
-    place = ".".join(map(str, item["loc"])) or "value"
+    place = ".".join(map(str, item["loc"]))[:LONGEST_NAME] or "value"
     if item["type"] == "extra_forbidden":
         # Deeper down other names are allowed, which are not known here.
         return _unknown(title, place, names if len(item["loc"]) == 1 else ())
-    return f"{title} {place}: {item['msg']} (given: {item['input']!r})."
+    return f"{title} {place}: {item['msg']} (given: {shown(item['input'])})."
 
 
 def _unknown(title: str, name: str, names: Collection[str]) -> str:

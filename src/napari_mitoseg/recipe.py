@@ -11,7 +11,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from napari_mitoseg.errors import InvalidParameterError, ReadError
+from napari_mitoseg.documents import read_json
+from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName, InferenceSettings
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.postprocessing import DEFAULT_CHAIN, Chain
@@ -65,14 +66,7 @@ class Recipe(Params):
         UnknownNameError
             If a step is not known.
         """
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            msg = f"The recipe {path} cannot be read: {error.strerror}."
-            raise ReadError(msg) from error
-        except ValueError as error:
-            msg = f"The recipe {path} is no JSON ({error}). Give a saved recipe."
-            raise ReadError(msg) from error
+        content = read_json(path)
         if not isinstance(content, dict):
             msg = f"The recipe {path} holds no JSON object. Give a saved recipe."
             raise InvalidParameterError(msg)

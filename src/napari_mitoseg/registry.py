@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from napari_mitoseg.errors import UnknownNameError
+from napari_mitoseg.params import LONGEST_NAME, shown
 
 Entry = TypeVar("Entry")
 
@@ -85,9 +86,9 @@ class Registry(Generic[Entry]):
         return tuple(sorted(self._entries.items()))
 
     def _unknown(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self._entries, n=1)
+        close = difflib.get_close_matches(name[:LONGEST_NAME], self._entries, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         return (
-            f"There is no {self.kind} called {name!r}.{hint} "
+            f"There is no {self.kind} called {shown(name)}.{hint} "
             f"Choose one of: {', '.join(self)}."
         )

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from napari_mitoseg.errors import InvalidParameterError
-from napari_mitoseg.params import Params
+from napari_mitoseg.params import Params, shown
 from napari_mitoseg.registry import Registry
 
 KEY = "step"
@@ -43,7 +43,8 @@ class NamedStep(Params):
         if not isinstance(values, Mapping) or KEY not in values:
             return values
         if values[KEY] != cls.name:
-            msg = f"These are the parameters of {values[KEY]!r}, not of {cls.name!r}."
+            given = shown(values[KEY])
+            msg = f"These are the parameters of {given}, not of {cls.name!r}."
             raise ValueError(msg)
         return {key: value for key, value in values.items() if key != KEY}
 
@@ -147,8 +148,8 @@ class StepSequence(Params):
     def _resolved(cls, given: object) -> tuple[NamedStep, ...]:
         if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
             msg = (
-                f"The {cls.registry.kind}s were given as {given!r}. Give a list such "
-                f'as [{{"{KEY}": "{cls.registry.names()[0]}"}}].'
+                f"The {cls.registry.kind}s were given as {shown(given)}. Give a list "
+                f'such as [{{"{KEY}": "{cls.registry.names()[0]}"}}].'
             )
             raise InvalidParameterError(msg)
         return tuple(cls._resolved_one(item) for item in given)
@@ -159,7 +160,7 @@ class StepSequence(Params):
             return cast("NamedStep", cls.registry[item.name].parse(item))
         if not isinstance(item, Mapping) or not isinstance(item.get(KEY), str):
             msg = (
-                f"A {cls.registry.kind} was given as {item!r}. Name it under "
+                f"A {cls.registry.kind} was given as {shown(item)}. Name it under "
                 f'"{KEY}"; choose one of: {", ".join(cls.registry)}.'
             )
             raise InvalidParameterError(msg)

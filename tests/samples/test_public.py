@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 import tifffile
 
 from napari_mitoseg.errors import ReadError
@@ -19,7 +20,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None
     """Replace the download by arrays, or by an error."""
 
     def install(**stacks: np.ndarray | bytes | Exception) -> None:
-        def retrieve(url: str, *, known_hash: None, fname: str, path: Path) -> str:
+        def retrieve(url: str, *, fname: str, path: Path, **_: object) -> str:
             assert url.startswith("https://documents.epfl.ch/")
             name = "truth" if "groundtruth" in url else "image"
             content = stacks[name]
@@ -69,3 +70,36 @@ def test_an_error_page_is_refused(serve: Callable[..., None]) -> None:
     serve(image=b"<html>404</html>", truth=np.zeros(SHAPE, np.uint8))
     with pytest.raises(ReadError, match="no readable TIFF"):
         epfl_ca1()
+
+
+def answered(url: str, location: str = "") -> requests.Response:
+    response = requests.Response()
+    response.url = url
+    response.headers["location"] = location
+    return response
+
+
+def test_downloads_verify_the_server_and_stay_encrypted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: dict[str, object] = {}
+
+    def send(url: str, **options: object) -> None:
+        asked.update(options, url=url)
+        raise requests.ConnectionError("no route")
+
+    monkeypatch.setattr(public, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(requests, "get", send)
+    with pytest.raises(ReadError, match="no route"):
+        epfl_ca1()
+    assert str(asked["url"]).startswith("https://")
+    # Without a word to the contrary, requests verifies certificates.
+    assert "verify" not in asked
+    assert asked["hooks"] == {"response": public.check_response}
+
+
+def test_a_server_cannot_lead_to_a_plain_connection() -> None:
+    public.check_response(answered("https://a.ch/x", "https://b.ch/x"))
+    for response in (answered("https://a.ch/x", "http://a.ch/x"), answered("http://a")):
+        with pytest.raises(requests.ConnectionError, match="not encrypted"):
+            public.check_response(response)

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_mitoseg._napari.section import Section, row_label
+from napari_mitoseg.documents import parse_json
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.params import Params, is_advanced, unit_of
 
@@ -257,7 +258,7 @@ def _listed(value: tuple[Any, ...]) -> Editor:
 
     def read() -> Any:
         try:
-            return json.loads(f"[{line.text()}]")
+            return parse_json(f"[{line.text()}]")
         except ValueError:
             return line.text()  # refused where the other values are checked
 

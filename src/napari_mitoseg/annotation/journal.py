@@ -9,6 +9,7 @@ content, so a renamed or moved file is still recognised.
 
 import contextlib
 import hashlib
+import math
 import os
 import re
 import zlib
@@ -34,7 +35,8 @@ from napari_mitoseg.annotation.records import (
     stroke,
 )
 from napari_mitoseg.errors import AnnotationError, MitoSegError, ReadError, WriteError
-from napari_mitoseg.params import Params, param
+from napari_mitoseg.memory import free_memory
+from napari_mitoseg.params import Params, param, shown
 from napari_mitoseg.volume import Region, Shape, Volume
 
 SUFFIX = ".journal"
@@ -88,11 +90,11 @@ class JournalContent:
 
     @property
     def notes(self) -> dict[str, Any]:
-        """What was noted last under each name."""
+        """What was noted last under each name; ReadError if a note is damaged."""
         found: dict[str, Any] = {}
         for record in self.records:
             if record.kind == NOTE:
-                found |= record.note()
+                found |= _noted(record, self.path)
         return found
 
     def labels(self) -> NDArray[np.uint8]:
@@ -106,8 +108,9 @@ class JournalContent:
         Raises
         ------
         ReadError
-            If a stroke lies outside the image.
+            If a stroke lies outside the image, or the image does not fit into memory.
         """
+        self._check_size()
         labels = np.zeros(self.header.shape, np.uint8)
         try:
             for record in self.records:
@@ -117,6 +120,15 @@ class JournalContent:
             msg = f"{self.path} does not fit its own image ({error}). Begin a new one."
             raise ReadError(msg) from error
         return labels
+
+    def _check_size(self) -> None:
+        shape = self.header.shape
+        if min(shape) < 0 or math.prod(shape) > free_memory():
+            msg = (
+                f"{self.path} is of an image of {shown(shape)} voxels, for which there "
+                "is not memory enough. Begin an annotation of a part of the image."
+            )
+            raise ReadError(msg)
 
 
 @dataclass(eq=False)
@@ -384,7 +396,7 @@ def read_journal(path: Path) -> JournalContent:
     if not found or found[0][0].kind != NOTE:
         msg = f"{path} is no journal of an annotation, or is damaged at its beginning."
         raise ReadError(msg)
-    header = JournalHeader.parse(found[0][0].note())
+    header = JournalHeader.parse(_noted(found[0][0], path))
     records = tuple(record for record, _ in found[1:])
     end = found[-1][1]
     return JournalContent(path, header, records, end, len(content) - end, changed)
@@ -418,12 +430,20 @@ def find_journals(image: str, folder: Path | None = None) -> tuple[JournalConten
     return tuple(sorted(found, key=lambda one: one.changed, reverse=True))
 
 
+def _noted(record: Record, path: Path) -> dict[str, Any]:
+    try:
+        return record.note()
+    except ValueError as error:
+        msg = f"{path} holds a damaged note ({error}). Begin a new annotation."
+        raise ReadError(msg) from error
+
+
 def _check_image(content: JournalContent, image: str, shape: Shape) -> None:
     if (content.header.image, content.header.shape) != (image, shape):
         msg = (
             f"{content.path.name} is the journal of another image "
-            f"({content.header.name or 'no name'}, {content.header.shape}; this one is "
-            f"{shape}). Open that image first."
+            f"({shown(content.header.name)}, {shown(content.header.shape)}; this one "
+            f"is {shape}). Open that image first."
         )
         raise AnnotationError(msg)
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mitoseg.documents import parse_json
+
 MAGIC = b"mitoseg annotation journal 1\n"
 PAINT, NOTE = b"P", b"N"
 HEAD = struct.Struct("<cIII")
@@ -52,8 +54,11 @@ class Record:
         return head + self.payload
 
     def note(self) -> dict[str, Any]:
-        """Return what a note says."""
-        content: dict[str, Any] = json.loads(self.payload)
+        """Return what a note says; ValueError if it says nothing."""
+        content = parse_json(self.payload)
+        if not isinstance(content, dict):
+            msg = "a note is no JSON object"
+            raise ValueError(msg)  # noqa: TRY004 - damage like any other
         return content
 
     def apply(self, plane: NDArray[np.uint8]) -> None:
@@ -67,12 +72,16 @@ class Record:
         Raises
         ------
         ValueError
-            If the record paints outside the slice, or is cut off.
+            If the record paints outside the slice or twice over a pixel, or is cut
+            off.
         """
-        starts, lengths, values = _runs(zlib.decompress(self.payload))
+        # There are at most as many runs as pixels, and no pixel lies in two.
+        unpack = zlib.decompressobj()
+        content = unpack.decompress(self.payload, plane.size * RUN_BYTES + 1)
+        starts, lengths, values = _runs(content)
         ends = starts + lengths
-        if ends.max(initial=0) > plane.size:
-            msg = "a stroke lies outside the slice"
+        if (starts[1:] < ends[:-1]).any() or ends.max(initial=0) > plane.size:
+            msg = "a stroke lies outside the slice, or is painted twice"
             raise ValueError(msg)
         flat = plane.reshape(-1)
         flat[_indices(starts, lengths)] = np.repeat(values, lengths)

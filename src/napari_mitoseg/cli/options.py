@@ -1,11 +1,11 @@
 """Options that several commands have, and how their values are read."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from cyclopts import Parameter
 
+from napari_mitoseg import documents
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.volume import Spacing, Volume, as_spacing
 
@@ -113,7 +113,7 @@ def parse_json(text: str, option: str, example: str) -> object:
         If it is no JSON.
     """
     try:
-        return json.loads(text)
+        return documents.parse_json(text)
     except ValueError as error:
         msg = (
             f"{option} was given as {text!r}, which is not JSON ({error}). Give for "

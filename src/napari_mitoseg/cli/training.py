@@ -9,6 +9,7 @@ from napari_mitoseg.annotation.proposal import listed_slices
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, tell
 from napari_mitoseg.cli.options import AS_STORED, Opening, parse_json, parse_spacing
+from napari_mitoseg.documents import read_text
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.volume import Spacing, Volume
 
@@ -267,7 +268,7 @@ def _content(text: str) -> str:
     """Return what is in a JSON file; nothing where there is none of this name."""
     path = Path(text)
     is_file = path.suffix == ".json" and path.is_file()
-    return path.read_text(encoding="utf-8") if is_file else ""
+    return read_text(path) if is_file else ""
 
 
 def _read_labelled(image: Path, labels: Path, opening: Opening) -> "LabelledVolume":

@@ -1,8 +1,8 @@
 """Which device computes, how much memory it has, and what running out looks like."""
 
-import psutil
 import torch
 
+from napari_mitoseg import memory
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName
 
@@ -49,7 +49,7 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free)
-    return int(psutil.virtual_memory().available)
+    return memory.free_memory()
 
 
 def is_out_of_memory(error: Exception) -> bool:

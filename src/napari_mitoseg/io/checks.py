@@ -228,11 +228,13 @@ def _varied(volume: Volume) -> Iterator[Array]:
             return
 
 
-def _spread(n: int) -> list[int]:
+def _spread(n: int) -> Iterator[int]:
     """Order slices so that the first few are spread over the stack.
 
-    >>> _spread(9)
-    [4, 2, 6, 0, 1, 3, 5, 7, 8]
+    >>> list(_spread(9)), list(_spread(2))
+    ([4, 2, 6, 0, 1, 3, 5, 7, 8], [1, 0])
     """
-    first = [n // 2, n // 4, n - 1 - n // 4]
-    return list(dict.fromkeys([*first, *range(n)]))
+    first = dict.fromkeys((n // 2, n // 4, n - 1 - n // 4))
+    yield from first
+    # Not as a list: a header may claim millions of slices.
+    yield from (z for z in range(n) if z not in first)

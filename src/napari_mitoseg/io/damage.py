@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
-from napari_mitoseg.errors import MitoSegError, ReadError
+from napari_mitoseg.errors import MitoSegError, ReadError, one_line
 
 # tifffile, imagecodecs, Pillow and zarr document no common base; these are what they
 # raise over files cut short or overwritten at random places.
@@ -59,16 +59,12 @@ def reading(
     except MitoSegError:
         raise
     except OSError as error:
-        reason = error.strerror or _one_line(error)
+        reason = error.strerror or one_line(error)
         msg = f"Cannot read {part}{path}: {reason}. Check the file and its permissions."
         raise ReadError(msg) from error
     except DAMAGE + also as error:
         msg = (
-            f"Cannot decode {part}{path} ({_one_line(error)}): the file is damaged or "
+            f"Cannot decode {part}{path} ({one_line(error)}): the file is damaged or "
             "of an unknown variety. Copy or export it again."
         )
         raise ReadError(msg) from error
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:160]

@@ -1,5 +1,6 @@
 """HDF5 volumes: the layout of MitoEM, and what is like it."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from napari_mitoseg.io.atomic import staged
 from napari_mitoseg.io.calibration import spacing_of
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import check_axes, stored, stored_type
-from napari_mitoseg.io.limits import check_claimed_size
+from napari_mitoseg.io.limits import check_claimed_size, check_memory
 from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.io.slabs import stack_of
 from napari_mitoseg.volume import Array, LazyArray, Spacing
@@ -127,6 +128,7 @@ class _Dataset:
         self.dtype: np.dtype[Any] = dataset.dtype
         plane = (1,) * (dataset.ndim - 2) + dataset.shape[-2:]
         self.chunks: tuple[int, ...] = dataset.chunks or plane
+        check_memory(math.prod(self.chunks) * self.dtype.itemsize, path.name)
         self._path, self._name = path, dataset.name
 
     def __getitem__(self, key: Any, /) -> Array:
@@ -137,6 +139,7 @@ class _Dataset:
 def _inspect(path: Path) -> tuple[_Dataset, Spacing | None]:
     with h5py.File(path, "r") as file:
         dataset = _chosen(file, path)
+        _check_inside(dataset, path)
         if not 2 <= dataset.ndim <= len(AXES) or 0 in dataset.shape:
             msg = (
                 f"The dataset {dataset.name} of {path.name} has shape {dataset.shape};"
@@ -167,6 +170,17 @@ def _chosen(file: h5py.File, path: Path) -> h5py.Dataset:
         )
         raise ReadError(msg)
     return found[0]
+
+
+def _check_inside(dataset: h5py.Dataset, path: Path) -> None:
+    """Refuse values that lie in other files, wherever these are."""
+    is_foreign = Path(dataset.file.filename) != path
+    if is_foreign or dataset.external or dataset.is_virtual:
+        msg = (
+            f"{path} only refers to other files that hold its voxels, which is not "
+            "followed. Copy them into one file, for example with h5repack."
+        )
+        raise ReadError(msg)
 
 
 def _spacing(size: Any) -> Spacing | None:

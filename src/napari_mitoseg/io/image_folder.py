@@ -12,7 +12,7 @@ from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin
 from napari_mitoseg.errors import ReadError, ShapeError
 from napari_mitoseg.io.axes import pick_axes
 from napari_mitoseg.io.damage import reading
-from napari_mitoseg.io.limits import check_plane_size
+from napari_mitoseg.io.limits import check_claimed_size, check_memory
 from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.io.tiff import TIFFS, open_tiff
 from napari_mitoseg.volume import Array
@@ -192,12 +192,14 @@ def _open_picture(path: Path, channel: int | None, time: int | None) -> _Picture
     with reading(path), PICTURES[path.suffix.lower()](path) as image:
         width, height = image.size
         bands, mode = len(image.getbands()), image.mode
-    check_plane_size((height, width), path.name)
     picks = pick_axes("yxs", (1, 1, bands), channel=channel, time=time, name=path.name)
     band = picks[-1]
     dtype = np.dtype("u2" if mode.startswith("I;16") else TYPES.get(mode, "u1"))
+    check_claimed_size((height, width), dtype.itemsize, path)
 
     def read(rows: slice, columns: slice) -> Array:
+        # As it is unpacked, as it is converted, and as an array.
+        check_memory(3 * height * width * bands * dtype.itemsize, path.name)
         with PICTURES[path.suffix.lower()](path) as opened:
             grey = opened.convert("L") if opened.mode == "P" else opened
             values = np.asarray(grey)

@@ -20,6 +20,9 @@ EARLY_AXES = "tczyx"
 
 VERSION = "0.4"
 
+MOST_LEVELS = 64
+"""Resolutions of one image; each halves the one before."""
+
 
 @dataclass(frozen=True)
 class Multiscales:
@@ -123,8 +126,11 @@ def parse_multiscales(ngff: Json, name: str) -> Multiscales:
             "it again as OME-Zarr 0.4 or 0.5."
         )
         raise ReadError(msg) from error
-    if not paths:
-        msg = f"{name} has OME-Zarr multiscales without an array; write it again."
+    if not 1 <= len(paths) <= MOST_LEVELS:
+        msg = (
+            f"{name} has OME-Zarr multiscales of {len(paths)} arrays; 1 to "
+            f"{MOST_LEVELS} are read. Write it again."
+        )
         raise ReadError(msg)
     return Multiscales(paths, axes, scales)
 

@@ -67,7 +67,8 @@ def open_nifti(
         array, slope, inter = _voxels(path, header, packed=is_packed)
         axes = AXES[-len(array.shape) :]
         stack = stack_of(array, axes, path, channel=channel, time=time)
-    if (slope, inter) != (1, 0):
+    # Colours and complex numbers are refused as they are, by whoever asked.
+    if (slope, inter) != (1, 0) and stack.dtype.kind in "iuf":
         stack = _scaled(stack, slope, inter)
     return stack, _spacing(header)
 

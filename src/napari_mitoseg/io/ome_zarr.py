@@ -16,10 +16,10 @@ from zarr.core.common import JSON
 
 from napari_mitoseg.errors import ReadError, ShapeError
 from napari_mitoseg.io.atomic import staged
-from napari_mitoseg.io.blosc import CheckedArray
+from napari_mitoseg.io.checked_array import CheckedArray
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import check_axes, stored, stored_type
-from napari_mitoseg.io.limits import check_plane_size
+from napari_mitoseg.io.limits import check_parts, check_plane_size
 from napari_mitoseg.io.multiscales import (
     VERSION,
     Multiscales,
@@ -30,6 +30,7 @@ from napari_mitoseg.io.multiscales import (
 from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.io.pyramid import coarse_shape, mean, nearest, pyramid_factors
 from napari_mitoseg.io.slabs import stack_of
+from napari_mitoseg.params import shown
 from napari_mitoseg.volume import Array, LazyArray, Region, Shape, Spacing, Volume
 
 CHUNK = (32, 256, 256)
@@ -230,12 +231,15 @@ def _lazy(
     axes = image.letters(array.ndim)
     if len(axes) != array.ndim or not axes.endswith("yx"):
         msg = (
-            f"{path} has axes {axes!r} for an array of shape {array.shape}; the last "
-            "two are to be y and x. Write it again as OME-Zarr 0.4 or 0.5."
+            f"{path} has axes {shown(axes)} for an array of shape {array.shape}; the "
+            "last two are to be y and x. Write it again as OME-Zarr 0.4 or 0.5."
         )
         raise ShapeError(msg)
     check_plane_size(array.shape[-2:], path.name)
-    return stack_of(CheckedArray(array), axes, path, channel=channel, time=time)
+    check_parts(array.shape[-2:], array.chunks, array.dtype.itemsize, path.name)
+    return stack_of(
+        CheckedArray(array, path.name), axes, path, channel=channel, time=time
+    )
 
 
 def _label_names(path: Path) -> list[str]:
@@ -246,9 +250,11 @@ def _label_names(path: Path) -> list[str]:
             return []
         group = inner
     listed = ngff_of(group.attrs.asdict()).get("labels")
-    return list(
-        map(str, listed if isinstance(listed, Sequence) else group.group_keys())
-    )
+    present = sorted(group.group_keys())
+    if not isinstance(listed, Sequence):
+        return present
+    # What the list names may be missing, or lead elsewhere.
+    return [name for name in listed if name in present]
 
 
 def _no_labels(path: Path, name: str | None) -> Path:

@@ -1,12 +1,18 @@
 """A stack that is read plane by plane."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from napari_mitoseg.errors import ReadError
+from napari_mitoseg.memory import free_memory
 from napari_mitoseg.volume import Array, Shape
+
+SMALL = 2**28
+"""Bytes that are free on any computer; asking takes longer than reading a slice."""
 
 ReadPlane = Callable[[int, slice, slice], Array]
 
@@ -50,6 +56,7 @@ class PlaneStack:
     def __getitem__(self, key: Any) -> Array:
         """Read a part; integers, slices and an ellipsis are understood."""
         z, y, x = _picks(key, self.shape)
+        self._check_memory(z, y, x)
         if isinstance(z, int):
             return self._part(z, y, x)
         parts = np.empty((len(z), *_size(y), *_size(x)), self.dtype)
@@ -63,6 +70,19 @@ class PlaneStack:
         """Read everything."""
         del copy
         return self[:].astype(dtype or self.dtype, copy=False)
+
+    def _check_memory(self, *picks: int | range) -> None:
+        """Refuse to read more than fits: a header may claim any size."""
+        size = tuple(1 if isinstance(pick, int) else len(pick) for pick in picks)
+        # The part, and what it is unpacked from.
+        needed = 2 * math.prod(size) * self.dtype.itemsize
+        if needed > SMALL and needed > (free := free_memory()):
+            msg = (
+                f"Reading {' × '.join(map(str, size))} voxels at once takes "
+                f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB of memory are free. "
+                "Choose a smaller region, or close what else takes memory."
+            )
+            raise ReadError(msg)
 
     def _part(self, z: int, y: int | range, x: int | range) -> Array:
         part = self._read_plane(z, _bounds(y), _bounds(x))

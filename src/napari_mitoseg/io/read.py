@@ -125,6 +125,9 @@ def _open(path: Path, channel: int | None, time: int | None) -> Found:
         return open_zarr(path, channel=channel, time=time)
     if path.is_dir():
         return open_folder(path, channel=channel, time=time), None
+    if not path.is_file():
+        msg = f"{path} is neither a file nor a folder. Choose a file with a stack."
+        raise ReadError(msg)
     if path.suffix.lower() in PICTURES:
         return open_images([path], channel=channel, time=time), None
     for suffix, module in OTHERS.items():

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_mitoseg.errors import ReadError
 from napari_mitoseg.io.damage import reading
-from napari_mitoseg.io.limits import check_claimed_size
+from napari_mitoseg.io.limits import check_claimed_size, check_memory
 from napari_mitoseg.volume import Array
 
 Packing = Literal["raw", "gzip", "bzip2"]
@@ -120,12 +120,23 @@ def unpack(stream: Stream) -> Array:
         If it ends too early, or cannot be unpacked.
     """
     n_bytes = math.prod(stream.shape) * stream.dtype.itemsize
+    check_memory(n_bytes, stream.path.name)
     with reading(stream.path), stream.path.open("rb") as handle:
         handle.seek(stream.start)
         source = OPENERS[stream.packing](handle)
-        _read(source, stream.skipped, stream.path)
+        _skip(source, stream.skipped, stream.path)
         values = np.frombuffer(_read(source, n_bytes, stream.path), stream.dtype)
         return values.reshape(stream.shape)
+
+
+def _skip(source: BinaryIO, n_bytes: int, path: Path) -> None:
+    """Unpack what is in front of the voxels, keeping none of it."""
+    left = n_bytes
+    while left > 0:
+        block = source.read(min(BLOCK, left))
+        if not block:
+            raise ReadError(_short(path, n_bytes, n_bytes - left))
+        left -= len(block)
 
 
 def _read(source: BinaryIO, n_bytes: int, path: Path) -> bytearray:

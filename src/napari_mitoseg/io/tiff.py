@@ -17,6 +17,7 @@ from napari_mitoseg.io.axes import pick_axes
 from napari_mitoseg.io.calibration import tiff_spacing
 from napari_mitoseg.io.damage import reading
 from napari_mitoseg.io.label_types import check_axes, stored, stored_type
+from napari_mitoseg.io.ome_xml import check_description
 from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.io.tiff_pages import (
     Grid,
@@ -94,6 +95,7 @@ def open_tiff(
         _check_magic(path)
         with tifffile.TiffFile(path) as file:
             check_chain(file)
+            check_description(file)
             stack = _stack(file, _pages(file), channel, time)
             return stack, tiff_spacing(file)
 
@@ -318,6 +320,7 @@ def _described(file: tifffile.TiffFile) -> _Pages | None:
         axes[:n_leading].lower(),
         tuple(shape[:n_leading]),
     )
+    _check_beside(leading.pages, file)
     _check_same(leading.pages, file.filename)
     _check_number(leading, file)
     return leading
@@ -357,6 +360,18 @@ def _check_number(found: _Pages, file: tifffile.TiffFile) -> None:
     if found.n_stored != claimed and not found.is_virtual:
         says = f"{file.filename} claims {claimed} slices and holds {found.n_stored}"
         raise ReadError(truncated(says, file.filehandle.size))
+
+
+def _check_beside(pages: Sequence[tifffile.TiffPage], file: tifffile.TiffFile) -> None:
+    """Refuse pages in files that do not lie beside this one."""
+    folder = Path(file.filehandle.path).parent
+    for page in pages:
+        if Path(page.parent.filehandle.path).parent != folder:
+            msg = (
+                f"{file.filename} takes slices from files in other folders, which is "
+                "not followed. Copy all files of the image into one folder."
+            )
+            raise ReadError(msg)
 
 
 def _check_same(pages: Sequence[tifffile.TiffPage], name: str) -> None:

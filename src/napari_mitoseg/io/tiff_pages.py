@@ -16,8 +16,15 @@ import numpy as np
 import tifffile
 
 from napari_mitoseg.errors import ReadError
-from napari_mitoseg.io.limits import MOST_COMPRESSED, check_plane_size
+from napari_mitoseg.io.limits import MOST_COMPRESSED, check_memory, check_plane_size
 from napari_mitoseg.volume import Array
+
+JPEG = 7
+JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+"""Markers of the part of a JPEG's header that holds its size."""
+
+BLOCK = 64
+"""Pixels by which a JPEG may be larger than its tile: it is made of blocks."""
 
 Decoder = Callable[..., tuple[Any, tuple[int, ...], tuple[int, ...]]]
 
@@ -56,12 +63,15 @@ class Grid:
         Channel within the pixels.
     decode : callable
         tifffile's decoder of a segment.
+    is_jpeg : bool
+        Whether segments are JPEGs.
     """
 
     size: tuple[int, int]
     segment: tuple[int, int]
     sample: int
     decode: Decoder
+    is_jpeg: bool = False
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -99,7 +109,8 @@ def grid_of(page: tifffile.TiffPage, sample: int, *, virtual: bool) -> Grid:
         return Grid(size, (_block(page), size[1]), sample, _raw_decoder(page))
     rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, size[0])
     columns = page.tilewidth if page.is_tiled else size[1]
-    return Grid(size, (rows, columns), sample, page.decode)
+    is_jpeg = page.compression == JPEG
+    return Grid(size, (rows, columns), sample, page.decode, is_jpeg)
 
 
 def planes_of(page: tifffile.TiffPage) -> list[Plane]:
@@ -124,6 +135,8 @@ def planes_of(page: tifffile.TiffPage) -> list[Plane]:
     path = Path(handle.path)
     where = f"Slice {page.index} of {path.name}"
     check_plane_size((page.imagelength, page.imagewidth), path.name)
+    _check_compression(page, path.name)
+    check_memory(math.prod(page.chunks) * _itemsize(page), path.name)
     offsets, counts = tuple(page.dataoffsets), tuple(page.databytecounts)
     _check_segments(page, offsets, counts, where)
     _check_inside(max(map(sum, zip(offsets, counts, strict=True))), handle.size, where)
@@ -281,6 +294,8 @@ def _segment(
         raise ReadError(
             truncated(f"{plane.path.name} has become shorter", handle.tell())
         )
+    if grid.is_jpeg:
+        _check_jpeg(data, grid.segment)
     values, position, _ = grid.decode(data, index, **plane.jpeg)
     return values[0, :, :, grid.sample], (position[2], position[3])
 
@@ -319,6 +334,36 @@ def _check_segments(
             f"{stored} bytes of data: its header is damaged. Export it again."
         )
         raise ReadError(msg)
+
+
+def _itemsize(page: tifffile.TiffPage) -> int:
+    return page.dtype.itemsize if page.dtype is not None else 1
+
+
+def _check_compression(page: tifffile.TiffPage, name: str) -> None:
+    """Refuse pictures within the file that say themselves how large they are."""
+    code = int(page.compression)
+    if code in tifffile.TIFF.IMAGE_COMPRESSIONS and code != JPEG:
+        kind = getattr(page.compression, "name", str(code))
+        msg = (
+            f"{name} is compressed with {kind}; read are LZW, Deflate, Zstandard, "
+            "LZMA, PackBits, JPEG and none. Save it again, for example with Fiji."
+        )
+        raise ReadError(msg)
+
+
+def _check_jpeg(data: bytes, segment: tuple[int, int]) -> None:
+    """Compare the size in the header of a JPEG with that of its strip or tile."""
+    at = 2
+    while at + 9 <= len(data):
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker in JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            if height > segment[0] + BLOCK or width > segment[1] + BLOCK:
+                msg = f"a JPEG of {height} × {width} pixels in a part of {segment}"
+                raise ValueError(msg)
+            return
+        at += 2 + length
 
 
 def _check_inside(last: int, size: int, where: str) -> None:

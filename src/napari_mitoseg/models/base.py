@@ -1,13 +1,17 @@
 """What every network is: the contract that inference and training rely on."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from napari_mitoseg.models.receptive_field import Reach
 from napari_mitoseg.params import Params
 from napari_mitoseg.registry import Registry
 from napari_mitoseg.volume import Shape
+
+Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
+"""Channels at each level of a network."""
 
 
 class Network(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
-from napari_mitoseg.models.base import Network, architectures
+from napari_mitoseg.models.base import Network, Widths, architectures
 from napari_mitoseg.models.receptive_field import Reach, radius
 from napari_mitoseg.models.residual import (
     ResidualUShape,
@@ -38,7 +38,7 @@ USUAL = 16.0
 class DetectorConfig(Params):
     """Settings of `Detector`."""
 
-    widths: tuple[int, ...] = param(
+    widths: Widths = param(
         (32, 48, 64, 96, 128),
         min_length=2,
         max_length=6,

@@ -5,7 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, pixel_shuffle, pixel_unshuffle
 
-from napari_mitoseg.models.base import Network, architectures
+from napari_mitoseg.models.base import Network, Widths, architectures
 from napari_mitoseg.models.blocks import conv_2d, double_conv_2d
 from napari_mitoseg.models.receptive_field import Reach, radius, walk_u_shape
 from napari_mitoseg.params import Params, param
@@ -22,7 +22,7 @@ class FastConfig(Params):
     extra: int = param(
         0, ge=0, le=8, description="Channels that go in beside the slices."
     )
-    widths: tuple[int, ...] = param(
+    widths: Widths = param(
         (32, 64, 128, 192, 256),
         min_length=2,
         max_length=6,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, pad, pixel_unshuffle
 
+from napari_mitoseg.models.base import Widths
 from napari_mitoseg.models.blocks import conv_2d, double_conv_2d
 from napari_mitoseg.models.receptive_field import Reach, radius, walk_u_shape
 from napari_mitoseg.params import Params, param
@@ -32,7 +33,7 @@ class InterpolationConfig(Params):
         "shifted that far.",
         unit="px",
     )
-    widths: tuple[int, ...] = param(
+    widths: Widths = param(
         (24, 32, 64, 96),
         min_length=1,
         max_length=6,

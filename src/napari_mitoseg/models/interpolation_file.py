@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from napari_mitoseg.errors import WeightsError
+from napari_mitoseg.documents import read_text
+from napari_mitoseg.errors import ReadError, WeightsError
 from napari_mitoseg.models.zoo import WEIGHTS_FILE, models_folder, read_weights
 from napari_mitoseg.params import Params, describe, param
 
@@ -119,8 +120,9 @@ def load_interpolation(folder: str | os.PathLike[str]) -> TrainedInterpolation:
     card = read_interpolation_card(found)
     path = found / WEIGHTS_FILE
     content = read_weights(path, card.sha256)
-    network = InterpolationNetwork.from_config(card.config)
-    weights_file.fill_in(network, content, path, FOLDER)
+    network = weights_file.build_and_fill(
+        lambda: InterpolationNetwork.from_config(card.config), content, path, FOLDER
+    )
     return TrainedInterpolation(card, network)
 
 
@@ -144,9 +146,9 @@ def read_interpolation_card(folder: Path) -> InterpolationCard:
     """
     path = folder / CARD_FILE
     try:
-        return InterpolationCard.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read ({error}). Train the network again."
+        return InterpolationCard.model_validate_json(read_text(path))
+    except ReadError as error:
+        msg = f"{error} Or train the network again."
         raise WeightsError(msg) from error
     except ValidationError as error:
         msg = f"{path} is damaged: {describe(error)} Train the network again."

@@ -4,7 +4,7 @@ from math import prod
 
 from torch import Tensor, nn
 
-from napari_mitoseg.models.base import Network, architectures
+from napari_mitoseg.models.base import Network, Widths, architectures
 from napari_mitoseg.models.receptive_field import Reach, radius
 from napari_mitoseg.models.residual import ResidualUShape, Stride, walk_residual_u
 from napari_mitoseg.params import Params, param
@@ -19,7 +19,7 @@ CITATION = (
 class ResUNet2dConfig(Params):
     """Settings of `ResUNet2d`."""
 
-    widths: tuple[int, ...] = param(
+    widths: Widths = param(
         (32, 64, 128, 256, 512),
         min_length=2,
         max_length=7,
@@ -33,7 +33,7 @@ class ResUNet2dConfig(Params):
 class ResUNet3dConfig(Params):
     """Settings of `ResUNet3d`."""
 
-    widths: tuple[int, ...] = param(
+    widths: Widths = param(
         (16, 32, 64, 128, 256),
         min_length=2,
         max_length=7,

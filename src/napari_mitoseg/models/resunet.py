@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from napari_mitoseg.models.base import Network, architectures
+from napari_mitoseg.models.base import Network, Widths, architectures
 from napari_mitoseg.models.blocks import AnisotropicBlock, conv_3d
 from napari_mitoseg.models.receptive_field import Reach, radius, walk_u_shape
 from napari_mitoseg.params import Params, param
@@ -18,7 +18,7 @@ OUTPUTS = ("semantic", "boundary")
 class ResUNetConfig(Params):
     """Settings of `ResUNetR` and `ResUNetH`; the defaults are the paper's."""
 
-    widths: tuple[int, ...] = param(
+    widths: Widths = param(
         (28, 36, 48, 64, 80),
         min_length=2,
         max_length=6,

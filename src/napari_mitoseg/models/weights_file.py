@@ -3,21 +3,32 @@
 import hashlib
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from napari_mitoseg.errors import InvalidParameterError, WeightsError, WriteError
+from napari_mitoseg.errors import (
+    InvalidParameterError,
+    WeightsError,
+    WriteError,
+    one_line,
+)
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import WEIGHTS_FILE, ModelCard
-from napari_mitoseg.params import Params
+from napari_mitoseg.params import LONGEST_NAME, Params, shown
 
 SHOWN = 3
 
+UNREADABLE = (ValueError, LookupError, TypeError, RuntimeError)
+"""What safetensors raises beside its own error over unusual headers."""
+
+Module = TypeVar("Module", bound=nn.Module)
 Card = TypeVar("Card", bound=Params)
 
 
@@ -43,9 +54,48 @@ def build_network(card: ModelCard, content: bytes, path: Path) -> Network:
     WeightsError
         If the architecture is unknown, or the weights are damaged or do not fit.
     """
-    network = _untrained(card, path)
-    fill_in(network, content, path, card.architecture)
-    return network
+    return build_and_fill(
+        lambda: _untrained(card, path), content, path, card.architecture
+    )
+
+
+def build_and_fill(
+    build: Callable[[], Module], content: bytes, path: Path, architecture: str
+) -> Module:
+    """Build a network and fill in its weights, if they are of this network.
+
+    Parameters
+    ----------
+    build : callable
+        Returns the network with fresh weights.
+    content : bytes
+        A safetensors file.
+    path : Path
+        Where it came from, for messages.
+    architecture : str
+        What the network is, for messages.
+
+    Returns
+    -------
+    Module
+        In evaluation mode.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are damaged or do not fit.
+
+    Notes
+    -----
+    A card may describe a network of any size.  It is built without memory first, and
+    takes memory once the weights in the file are known to be as large.
+    """
+    tensors = _tensors(content, path)
+    with torch.device("meta"):
+        _check_fit(build(), tensors, path, architecture)
+    network = build()
+    network.load_state_dict(tensors)
+    return network.eval()
 
 
 def fill_in(network: nn.Module, content: bytes, path: Path, architecture: str) -> None:
@@ -67,19 +117,8 @@ def fill_in(network: nn.Module, content: bytes, path: Path, architecture: str) -
     WeightsError
         If the weights are damaged or do not fit.
     """
-    try:
-        tensors = load(content)
-    except SafetensorError as error:
-        msg = f"{path} is no safetensors file ({error}). Train the model again."
-        raise WeightsError(msg) from error
-    misfits = _misfits(network.state_dict(), tensors)
-    if misfits:
-        msg = (
-            f"{path} does not fit the architecture {architecture!r} with the "
-            f"configuration on its card: {'; '.join(misfits[:SHOWN])}"
-            f"{' ...' if len(misfits) > SHOWN else ''}. Train the model again."
-        )
-        raise WeightsError(msg)
+    tensors = _tensors(content, path)
+    _check_fit(network, tensors, path, architecture)
     network.load_state_dict(tensors)
     network.eval()
 
@@ -174,12 +213,36 @@ def write_files(folder: Path, contents: dict[str, bytes]) -> None:
         raise WriteError(msg) from error
 
 
+def _tensors(content: bytes, path: Path) -> dict[str, Tensor]:
+    try:
+        return load(content)
+    except (SafetensorError, *UNREADABLE) as error:
+        msg = (
+            f"{path} is no safetensors file ({one_line(error)}). Train the model again."
+        )
+        raise WeightsError(msg) from error
+
+
+def _check_fit(
+    network: nn.Module, tensors: dict[str, Tensor], path: Path, architecture: str
+) -> None:
+    """Refuse weights of another network."""
+    misfits = _misfits(network.state_dict(), tensors)
+    if misfits:
+        msg = (
+            f"{path} does not fit the architecture {architecture!r} with the "
+            f"configuration on its card: {'; '.join(misfits[:SHOWN])}"
+            f"{' ...' if len(misfits) > SHOWN else ''}. Train the model again."
+        )
+        raise WeightsError(msg)
+
+
 def _untrained(card: ModelCard, path: Path) -> Network:
     """Build the network that a card describes."""
     if card.architecture not in architectures:
         msg = (
-            f"The model of {path} needs the architecture {card.architecture!r}, which "
-            f"is not known here. Known are: {', '.join(architectures)}."
+            f"The model of {path} needs the architecture {shown(card.architecture)}, "
+            f"which is not known here. Known are: {', '.join(architectures)}."
         )
         raise WeightsError(msg)
     try:
@@ -192,7 +255,9 @@ def _untrained(card: ModelCard, path: Path) -> Network:
 def _misfits(expected: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
     """List tensors that are missing, not expected, or of another shape."""
     missing = [f"{name} is missing" for name in expected if name not in given]
-    strange = [f"{name} is not expected" for name in given if name not in expected]
+    strange = [
+        f"{n[:LONGEST_NAME]} is not expected" for n in given if n not in expected
+    ]
     shaped = [
         f"{name} has shape {tuple(given[name].shape)}, expected {tuple(tensor.shape)}"
         for name, tensor in expected.items()

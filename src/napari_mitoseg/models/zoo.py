@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import platformdirs
 from pydantic import ValidationError, field_validator
 
-from napari_mitoseg.errors import UnknownNameError, WeightsError
-from napari_mitoseg.params import Params, describe, param
+from napari_mitoseg.documents import read_text
+from napari_mitoseg.errors import ReadError, UnknownNameError, WeightsError
+from napari_mitoseg.params import Params, describe, param, shown
 from napari_mitoseg.volume import Shape, Spacing, as_spacing
 
 if TYPE_CHECKING:
@@ -177,9 +178,9 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_FILE
     try:
-        return ModelCard.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read ({error}). Choose a folder that holds a model."
+        return ModelCard.model_validate_json(read_text(path))
+    except ReadError as error:
+        msg = f"{error} A model is a folder with {CARD_FILE} and {WEIGHTS_FILE}."
         raise WeightsError(msg) from error
     except ValidationError as error:
         msg = (
@@ -326,8 +327,8 @@ def read_weights(path: Path, checksum: str) -> bytes:
     if found != checksum:
         msg = (
             f"{path} is damaged or belongs to another model: its sha256 is {found}, "
-            f"its card says {checksum or 'nothing'}. Restore it or train the model "
-            "again."
+            f"its card says {shown(checksum) if checksum else 'nothing'}. Restore it "
+            "or train the model again."
         )
         raise WeightsError(msg)
     return content

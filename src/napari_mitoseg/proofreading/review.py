@@ -1,10 +1,10 @@
 """Which object to look at next, and what was decided about each."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from napari_mitoseg.documents import read_json
 from napari_mitoseg.errors import InvalidParameterError, ReadError
 from napari_mitoseg.io.atomic import staged
 from napari_mitoseg.jobs import Job, Progress
@@ -17,6 +17,8 @@ from napari_mitoseg.proofreading.workspace import Workspace
 
 EDITED = "was made by an edit"
 FORMAT = "napari-mitoseg review"
+LARGEST = 2**30
+"""Bytes of a file, some millions of objects."""
 
 
 class ReviewState(StrEnum):
@@ -239,8 +241,7 @@ class ReviewQueue:
             If the file cannot be read, or is no review.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
-            saved = SavedReview.parse(json.loads(text))
+            saved = SavedReview.parse(read_json(Path(path), LARGEST))
         except (OSError, ValueError) as error:
             msg = f"Cannot read {path} as a review: {error}. Choose one saved here."
             raise ReadError(msg) from error

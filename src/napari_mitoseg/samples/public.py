@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pooch
-import tifffile
+import requests
 from numpy.typing import NDArray
 
-from napari_mitoseg.errors import ReadError
+from napari_mitoseg.errors import MitoSegError, ReadError
+from napari_mitoseg.io.tiff import open_tiff
 from napari_mitoseg.volume import Shape, Spacing, Volume
 
 PAGE = "https://www.epfl.ch/labs/cvlab/data/data-em/"
@@ -74,17 +74,39 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("napari-mitoseg")) / "samples"
 
 
+def check_response(response: requests.Response, **_: object) -> None:
+    """Refuse to be led from an encrypted connection to a plain one.
+
+    Parameters
+    ----------
+    response : requests.Response
+        An answer of the server, be it the file or that it is elsewhere.
+    **_ : object
+        How it was asked for.
+
+    Raises
+    ------
+    requests.ConnectionError
+        If the answer, or where it leads, is not encrypted.
+    """
+    target = response.headers.get("location", "")
+    if not response.url.startswith("https://") or target.startswith("http://"):
+        msg = f"{target or response.url} is not encrypted"
+        raise requests.ConnectionError(msg)
+
+
 def _read_public(file: PublicFile) -> NDArray[np.uint8]:
     path = _fetch(file)
     try:
-        stack: NDArray[Any] = tifffile.imread(path)
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise ReadError(_damaged(path, "is no readable TIFF")) from error
+        stack, _ = open_tiff(path)
+    except MitoSegError as error:
+        raise ReadError(_damaged(path, f"is no readable TIFF: {error}")) from error
+    # Known before anything is read: what was downloaded has no checksum.
     if stack.shape != file.shape or stack.dtype != np.uint8:
         found = f"holds {stack.dtype} of shape {stack.shape}"
         wanted = f"uint8 of shape {file.shape} is expected"
         raise ReadError(_damaged(path, f"{found}; {wanted}"))
-    return stack
+    return np.asarray(stack)
 
 
 def _fetch(file: PublicFile) -> Path:
@@ -96,6 +118,7 @@ def _fetch(file: PublicFile) -> Path:
             known_hash=None,
             fname=f"epfl_ca1_{file.name}",
             path=folder,
+            downloader=pooch.HTTPDownloader(hooks={"response": check_response}),
         )
     except (OSError, ValueError) as error:
         msg = (

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import torch
 
-from napari_mitoseg.errors import WeightsError, WriteError
+from napari_mitoseg.errors import WeightsError, WriteError, one_line
+from napari_mitoseg.io.damage import DAMAGE
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -68,10 +69,15 @@ def read_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None
     if not path.is_file():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        msg = f"{path} is damaged ({error}). Delete it to train from the start."
+        state: Any = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, pickle.UnpicklingError, *DAMAGE) as error:
+        msg = (
+            f"{path} is damaged ({one_line(error)}). Delete it to train from the start."
+        )
         raise WeightsError(msg) from error
+    if not isinstance(state, dict):
+        msg = f"{path} holds no state of a training. Delete it to train from the start."
+        raise WeightsError(msg)
     return state
 
 
@@ -95,7 +101,7 @@ def load_states(state: dict[str, Any], folder: Path, **owners: Stateful) -> None
     try:
         for name, owner in owners.items():
             owner.load_state_dict(state[name])
-    except (RuntimeError, ValueError) as error:
+    except DAMAGE as error:
         msg = (
             f"The checkpoint in {folder} is of another network. Choose "
             "another folder, or train from the start."

@@ -4,12 +4,21 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitoseg.errors import InvalidParameterError, WeightsError, WriteError
+from napari_mitoseg.documents import read_json
+from napari_mitoseg.errors import (
+    InvalidParameterError,
+    ReadError,
+    WeightsError,
+    WriteError,
+    one_line,
+)
+from napari_mitoseg.io.damage import DAMAGE
 from napari_mitoseg.models.zoo import CARD_FILE
 from napari_mitoseg.training.sparse_settings import SparseSettings
 from napari_mitoseg.volume import Shape
@@ -92,7 +101,13 @@ class WorkFolder:
     def read_array(self, name: str) -> NDArray[Any] | None:
         """Return an array that was written; None if it was not."""
         path = self.path / f"{name}.npy"
-        return np.load(path, allow_pickle=False) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            # Mapped, a header cannot claim more than the file holds.
+            return np.array(np.load(path, "r", allow_pickle=False))
+        except (OSError, TokenError, *DAMAGE) as error:
+            raise WeightsError(_damaged(path, one_line(error))) from error
 
     def write_array(self, name: str, array: NDArray[Any]) -> None:
         """Write an array, complete or not at all."""
@@ -133,10 +148,11 @@ class WorkFolder:
         if not path.is_file():
             return None
         try:
-            state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            msg = f"{path} is damaged ({error}). Delete it to train from the beginning."
-            raise WeightsError(msg) from error
+            state = read_json(path)
+        except ReadError as error:
+            raise WeightsError(_damaged(path, error)) from error
+        if not isinstance(state, dict):
+            raise WeightsError(_damaged(path, "no JSON object"))
         return state
 
     def _write(self, name: str, content: bytes) -> None:
@@ -171,6 +187,10 @@ def fingerprint(
     same = settings.model_dump(mode="json", exclude={"device"})
     digest = hashlib.sha256(labels.tobytes()).hexdigest()
     return {"settings": same, "annotation": digest, "image shape": list(shape)}
+
+
+def _damaged(path: Path, finding: object) -> str:
+    return f"{path} is damaged ({finding}). Delete it to train from the beginning."
 
 
 def _refused(path: Path, error: OSError) -> WriteError:

@@ -1,0 +1,55 @@
+"""How much memory is free, for this process."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from napari_mitoseg import memory
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine with 900 bytes, no group and no limit."""
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_free_addresses", lambda: None)
+    free = psutil.virtual_memory()._replace(available=900)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+
+
+def group(folder: Path, limit: str, used: int, kept: int) -> None:
+    (folder / "memory.max").write_text(f"{limit}\n")
+    (folder / "memory.current").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"anon 7\ninactive_file {kept}\nslab 9\n")
+
+
+def test_without_limits_it_is_what_the_machine_has() -> None:
+    assert memory.free_memory() == 900
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "kept", "free"),
+    [("500", 300, 0, 200), ("500", 300, 50, 250), ("max", 300, 0, 900),
+     ("5000", 300, 0, 900), ("500", 600, 0, 0)],
+)  # fmt: skip
+def test_a_container_may_have_less(
+    tmp_path: Path, limit: str, used: int, kept: int, free: int
+) -> None:
+    group(tmp_path, limit, used, kept)
+    assert memory.free_memory() == free
+
+
+def test_ulimit_counts() -> None:
+    pytest.importorskip("resource")
+    program = (
+        "import resource; from napari_mitoseg.memory import free_memory\n"
+        "import psutil; size = psutil.Process().memory_info().vms\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (size + 2**24, -1))\n"
+        "print(free_memory())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert 0 < int(done.stdout) <= 2**24
