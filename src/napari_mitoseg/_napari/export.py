@@ -26,6 +26,7 @@ from napari_mitoseg._napari.export_kinds import Choice, Kind, kinds
 from napari_mitoseg._napari.form import ParamsForm, ignore_wheel, shrink
 from napari_mitoseg._napari.image_box import MADE_BY_US
 from napari_mitoseg._napari.layer_choice import LayerChoice
+from napari_mitoseg._napari.layer_reading import Reading
 from napari_mitoseg._napari.layers import (
     GREY_DIMENSIONS,
     set_spacing,
@@ -118,11 +119,21 @@ class ExportWidget(Panel):
         self.say("")
         done = partial(self._on_written, out)
         if self.is_one_file:
-            self.run(done, export_labels, volume, out, settings)
+            reads = Reading("exported", layer)
+            self.run(done, export_labels, volume, out, settings, reads=reads)
             return
         image, kind = self._image, self._format.name
         beside = None if image is None else volume_of(image)
-        self.run(done, export_objects, volume, out, kind, settings, beside)
+        self.run(
+            done,
+            export_objects,
+            volume,
+            out,
+            kind,
+            settings,
+            beside,
+            reads=Reading("exported", layer),
+        )
 
     def on_busy(self, busy: bool) -> None:
         """Enable what may be used now."""

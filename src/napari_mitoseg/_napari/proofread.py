@@ -27,6 +27,7 @@ from napari_mitoseg._napari.editable import (
 )
 from napari_mitoseg._napari.file_patterns import file_patterns
 from napari_mitoseg._napari.layer_choice import LayerChoice
+from napari_mitoseg._napari.layer_reading import Reading
 from napari_mitoseg._napari.layers import (
     displayed_slice,
     placement,
@@ -128,7 +129,15 @@ class ProofreadWidget(Panel):
         objects = () if kind == SLICE else review.reviewed
         done = partial(self._on_annotated, known, len(slices), len(objects))
         work = session.editor.workspace
-        self.run(done, proofread_tasks.annotate, work, slices, objects, known.labels)
+        self.run(
+            done,
+            proofread_tasks.annotate,
+            work,
+            slices,
+            objects,
+            known.labels,
+            reads=Reading("turned into annotation", session.layer),
+        )
 
     def copy(self) -> None:
         """Read labels that cannot be written to into a layer that can."""
@@ -141,7 +150,8 @@ class ProofreadWidget(Panel):
         """Write the labels in the format that the ending of the path says."""
         layer = self.labels.layer
         if layer is not None and not self.is_busy:
-            self.run(self._on_saved, proofread_tasks.save, volume_of(layer), path)
+            job, reads = proofread_tasks.save, Reading("saved", layer)
+            self.run(self._on_saved, job, volume_of(layer), path, reads=reads)
 
     def on_busy(self, busy: bool) -> None:
         """Enable what may be used now."""
