@@ -14,6 +14,7 @@ from napari.utils.interactions import mouse_press_callbacks, mouse_release_callb
 from qtpy.QtWidgets import QDockWidget
 
 from napari_mitoseg._napari import export, measure_tasks, proofread_tasks
+from napari_mitoseg._napari.appearance import HIGHLIGHT
 from napari_mitoseg._napari.edit_tool import EditTool
 from napari_mitoseg._napari.export import ExportWidget
 from napari_mitoseg._napari.layer_reading import Reading, why_held
@@ -196,6 +197,25 @@ def test_what_was_selected_before_start(
     made.start()
     finish(made)
     assert made.session.selection == (2,)
+
+
+def test_only_one_panel_marks_what_is_selected(
+    measure: MeasureWidget, viewer: ViewerModel, layer: Labels, finish: Finish
+) -> None:
+    own = layer.colormap
+    measure.selection.select([1])
+    assert layer.colormap is not own  # the others are dimmed
+    correcting = ProofreadWidget(viewer)
+    correcting.start()
+    finish(correcting)
+    assert correcting.session.selection == (2,)
+    assert layer.colormap is own
+    correcting.session.select([3])
+    assert layer.colormap is own
+    correcting.finish()
+    assert layer.colormap.map(3) == pytest.approx(HIGHLIGHT, abs=0.01)
+    measure.selection.clear()
+    assert layer.colormap is own
 
 
 def test_painting_is_not_disturbed(
@@ -432,6 +452,26 @@ def test_a_deleted_panel_lets_go(
     with qtbot.waitSignal(made.destroyed):
         made.deleteLater()
     assert why_held(layer) == ""
+
+
+def test_a_spacing_is_given_once(
+    viewer: ViewerModel, qtbot: Any, finish: Finish
+) -> None:
+    layer = viewer.add_layer(Labels(made_up(), name="bare"))
+    measure, proofread = MeasureWidget(viewer), ProofreadWidget(viewer)
+    export = ExportWidget(viewer)
+    for widget in (measure, proofread, export):
+        qtbot.addWidget(widget)
+    proofread.start()
+    finish(proofread)
+    assert "Enter the spacing" in proofread._hint.text()
+    assert "not known" in export._hint.text()
+    for box, value in zip(measure.spacing.boxes, SPACING, strict=True):
+        box.setValue(value)
+    assert layer.scale.tolist() == [*SPACING]
+    assert proofread._hint.text() == export._hint.text() == ""
+    assert proofread.spacing.isHidden()
+    assert export.spacing.value == SPACING
 
 
 def test_two_jobs_hold_a_layer_until_both_have_ended() -> None:

@@ -524,6 +524,7 @@ def test_a_plane(widget: ProofreadWidget, viewer: ViewerModel, finish: Finish) -
     layer = add(viewer, made_up()[2])
     begin(widget, finish)
     click(layer, (25, 5))
+    assert widget.operations.selected.text() == "Object 2 · 0.0064 µm²"
     click(layer, (25, 18), "Shift")
     press(layer, "G")
     press(layer, "S")

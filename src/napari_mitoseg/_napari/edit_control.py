@@ -434,15 +434,20 @@ class EditControl(QObject):
         selection, editor = self.session.selection, self.session.editor
         if not selection:
             return "Click on an object; Shift adds another."
-        n_voxels = sum(editor.index[label].n_voxels for label in selection)
-        size = f"{n_voxels:,} voxels"
-        spacing = spacing_of(self.session.layer)
-        if spacing is not None and self.session.layer.ndim == 3:
-            size = f"{cubic_micrometres(n_voxels, spacing):.3g} µm³"
+        size = self._size(sum(editor.index[label].n_voxels for label in selection))
         dots = " …" if len(selection) > MOST_NAMED else ""
         shown = ", ".join(map(str, selection[:MOST_NAMED])) + dots
         many = f"{len(selection)} objects: " if len(selection) > 1 else "Object "
         return " ".join(filter(None, (f"{many}{shown} · {size}", self._hidden())))
+
+    def _size(self, n_voxels: int) -> str:
+        """Say how large something is, in the unit that is known."""
+        layer, spacing = self.session.layer, spacing_of(self.session.layer)
+        if spacing is None:
+            return f"{n_voxels:,} {'voxels' if layer.ndim == 3 else 'pixels'}"
+        if layer.ndim == 3:
+            return f"{cubic_micrometres(n_voxels, spacing):.3g} µm³"
+        return f"{n_voxels * spacing[1] * spacing[2] / 1e6:.3g} µm²"
 
     def _hidden(self) -> str:
         """Say which of the selected objects cannot be seen; empty where all can."""

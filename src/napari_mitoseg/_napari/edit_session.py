@@ -96,11 +96,12 @@ class EditSession(QObject):
             self.clicked.emit, self.drawing.emit, self.drawn.emit, self._is_on
         )
         self._grip = _Grip(layer, editor, mouse, self.undo, self.redo)
+        self._shared = shared_selection(layer)
+        self._shared.outline(True)
         at_end(self, self._grip.release)
         follow(self, layer.events.paint, self._on_painted)
         follow(self, layer.events.data, self._on_data)
         follow(self, viewer.layers.events.removed, self._on_removed)
-        self._shared = shared_selection(layer)
         self._shared.changed.connect(self._on_shared)
         self._on_shared()
 
@@ -324,4 +325,5 @@ class _Grip:
         self._layer.mouse_drag_callbacks.remove(self._mouse)
         for key in self._keys:
             self._layer.bind_key(key, None)
+        shared_selection(self._layer).outline(False)
         hand_back(self._layer, self._editor.history)

@@ -32,11 +32,11 @@ from napari_mitoseg._napari.group_box import GroupBox
 from napari_mitoseg._napari.layer_choice import LayerChoice
 from napari_mitoseg._napari.layer_reading import Reading
 from napari_mitoseg._napari.layers import (
+    calibrate,
     data_of,
     layers_of,
     look_at,
     placement,
-    set_spacing,
     spacing_of,
     volume_of,
 )
@@ -341,9 +341,8 @@ class MeasureWidget(Panel):
     def _on_spacing(self, spacing: Spacing) -> None:
         """Calibrate the layer."""
         layer = self.labels.layer
-        if layer is not None and spacing != spacing_of(layer):
-            set_spacing(layer, spacing)
-            self.viewer.reset_view()
+        if layer is not None:
+            calibrate(self.viewer, layer, spacing)
         self._refresh()
 
     def _on_measured(self, layer: Labels, n_edits: int, measured: Measured) -> None:
@@ -409,6 +408,7 @@ class MeasureWidget(Panel):
         known = self._current
         if known is not None:
             self.selection.select(known.rows_of(known.shared.labels), by=known.shared)
+            known.highlight(self.selection.rows)
 
     def _on_filter(self, wanted: ObjectFilter) -> None:
         if self._current is not None:
@@ -521,6 +521,7 @@ def _without_labels(has_image: bool) -> str:
 
 def _lines() -> QLabel:
     label = QLabel()
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -97,9 +97,11 @@ class MeasuredLayer:
         self.appearance.apply()
 
     def highlight(self, rows: Rows) -> None:
-        """Let objects stand out."""
-        self.appearance.selected = rows
-        self.appearance.apply()
+        """Let objects stand out, unless another panel outlines them."""
+        wanted = rows[:0] if self.shared.is_outlined else rows
+        if not np.array_equal(wanted, self.appearance.selected):
+            self.appearance.selected = wanted
+            self.appearance.apply()
 
     def row_of(self, label: int) -> int | None:
         """Return the row of a label; None where it was not there."""

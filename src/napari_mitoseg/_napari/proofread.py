@@ -29,9 +29,9 @@ from napari_mitoseg._napari.file_patterns import file_patterns
 from napari_mitoseg._napari.layer_choice import LayerChoice
 from napari_mitoseg._napari.layer_reading import Reading
 from napari_mitoseg._napari.layers import (
+    calibrate,
     displayed_slice,
     placement,
-    set_spacing,
     spacing_of,
     volume_of,
 )
@@ -198,6 +198,7 @@ class ProofreadWidget(Panel):
 
     def _connect(self) -> None:
         self.labels.changed.connect(self._on_layer)
+        self.labels.altered.connect(self._on_altered)
         self.spacing.edited.connect(self._on_spacing)
         self.start_button.clicked.connect(self._on_start_button)
         self.copy_button.clicked.connect(self.copy)
@@ -356,10 +357,12 @@ class ProofreadWidget(Panel):
         if layer is None or spacing == spacing_of(layer):
             return
         self._asks_spacing = True  # it may be corrected as long as it is new
-        set_spacing(layer, spacing)
+        calibrate(self.viewer, layer, spacing)
+
+    def _on_altered(self) -> None:
+        """Follow a spacing that was given here, or in another panel."""
         if self.control is not None:
             self.control.refresh()
-        self.viewer.reset_view()
         self._refresh()
 
     def _on_copied(self, original: Labels, labels: Any) -> None:

@@ -151,7 +151,7 @@ class ReviewControl(QObject):
         item = find(self.current)
         if item is None:
             done = "All objects are reviewed." if direction > 0 else "It is the first."
-            self.said.emit(done)
+            self.said.emit(done if len(self.queue) else "There are no objects.")
         else:
             self.look_at(item.label)
 

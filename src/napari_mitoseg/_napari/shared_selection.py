@@ -23,8 +23,10 @@ class SharedSelection(QObject):
     ----------
     labels : tuple of int
         Their numbers, in the order in which they were selected.
+    is_outlined : bool
+        Whether a panel outlines them in the canvas, so that no other need do so.
     changed : Signal()
-        Others are selected.
+        Others are selected, or they are outlined now, or no longer.
     """
 
     changed = Signal()
@@ -32,6 +34,7 @@ class SharedSelection(QObject):
     def __init__(self, layer: Labels) -> None:
         super().__init__()
         self.labels: tuple[int, ...] = ()
+        self.is_outlined = False
         self._layer = ref(layer)
         self._is_telling = False
 
@@ -51,9 +54,17 @@ class SharedSelection(QObject):
             layer.selected_label = wanted[-1]
         if wanted != self.labels:
             self.labels = wanted
-            self._is_telling = True
-            self.changed.emit()
-            self._is_telling = False
+            self._tell()
+
+    def outline(self, outlined: bool) -> None:
+        """Say whether a panel outlines what is selected."""
+        self.is_outlined = outlined
+        self._tell()
+
+    def _tell(self) -> None:
+        self._is_telling = True
+        self.changed.emit()
+        self._is_telling = False
 
 
 _KNOWN: WeakKeyDictionary[Labels, SharedSelection] = WeakKeyDictionary()
