@@ -102,7 +102,7 @@ class EditSession(QObject):
         follow(self, layer.events.paint, self._on_painted)
         follow(self, layer.events.data, self._on_data)
         follow(self, viewer.layers.events.removed, self._on_removed)
-        self._shared.changed.connect(self._on_shared)
+        follow(self, self._shared.changed, self._on_shared)
         self._on_shared()
 
     @property
@@ -236,7 +236,7 @@ class EditSession(QObject):
         if why := why_held(self.layer):
             raise InvalidParameterError(why)
 
-    def _on_shared(self) -> None:
+    def _on_shared(self, _event: Any = None) -> None:
         """Select what another panel has; who was selected before, stays first."""
         wanted = self._shared.labels
         if self._is_on() and {*wanted} != {*self.selection}:

@@ -369,7 +369,7 @@ class MeasureWidget(Panel):
             self.summary.setText("\n".join(in_lines(known.measured)))
             self._show_objects(known)
             self._current = known
-            known.shared.changed.connect(self._on_shared)
+            follow(self, known.shared.changed, self._on_shared)
             self._on_shared()
 
     def _leave_current(self) -> None:
@@ -403,7 +403,7 @@ class MeasureWidget(Panel):
                 index = known.columns["index"]
                 known.shared.select(index[self.selection.rows].tolist())
 
-    def _on_shared(self) -> None:
+    def _on_shared(self, _event: Any = None) -> None:
         """Select what is selected of the layer in another panel."""
         known = self._current
         if known is not None:

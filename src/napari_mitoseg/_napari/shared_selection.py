@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from weakref import WeakKeyDictionary, ref
 
 from napari.layers import Labels
-from qtpy.QtCore import QObject, Signal
+from napari.utils.events import EventEmitter
 
 CLICKING = "pan_zoom"
 """The mode of a layer in which clicks select; in the others the user paints."""
 
 
-class SharedSelection(QObject):
+class SharedSelection:
     """The selected objects of one layer.
 
     Parameters
@@ -25,14 +25,12 @@ class SharedSelection(QObject):
         Their numbers, in the order in which they were selected.
     is_outlined : bool
         Whether a panel outlines them in the canvas, so that no other need do so.
-    changed : Signal()
+    changed : EventEmitter
         Others are selected, or they are outlined now, or no longer.
     """
 
-    changed = Signal()
-
     def __init__(self, layer: Labels) -> None:
-        super().__init__()
+        self.changed = EventEmitter(source=self, type_name="changed")
         self.labels: tuple[int, ...] = ()
         self.is_outlined = False
         self._layer = ref(layer)
@@ -63,7 +61,7 @@ class SharedSelection(QObject):
 
     def _tell(self) -> None:
         self._is_telling = True
-        self.changed.emit()
+        self.changed()
         self._is_telling = False
 
 
