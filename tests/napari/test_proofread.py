@@ -286,6 +286,18 @@ def test_merge_delete_and_undo_by_key(begun: ProofreadWidget, layer: Labels) -> 
     assert labels_in(layer) == [1, 2, 4]
 
 
+def test_no_settings_are_shown_after_a_refusal(
+    begun: ProofreadWidget, layer: Labels, qtbot: Any
+) -> None:
+    begun.show()
+    click(layer, (2, 25, 5))
+    press(layer, "Shift-S")
+    qtbot.waitUntil(lambda: "of one piece" in begun.status.text())
+    qtbot.wait(10)
+    assert not [one for one in begun.operations._forms.values() if one.isVisible()]
+    begun.close()
+
+
 def test_nothing_selected_is_said(begun: ProofreadWidget, layer: Labels) -> None:
     press(layer, "D")
     assert "Click on an object" in begun.status.text()
