@@ -57,6 +57,7 @@ from napari_mitoseg._napari.spacing_box import SpacingBox
 from napari_mitoseg._napari.summary_words import TIP, in_lines
 from napari_mitoseg.errors import MitoSegError
 from napari_mitoseg.io.tables import table_formats
+from napari_mitoseg.morphology import may_be_mask
 from napari_mitoseg.volume import Region, Spacing
 
 STALE = "Measured before the last edit of these labels. Measure again."
@@ -505,7 +506,7 @@ class MeasureWidget(Panel):
 def _advice(measured: Measured) -> str:
     if len(measured.table) == 0:
         return "There are no labelled objects in this layer."
-    if len(measured.table) == 1:
+    if may_be_mask(measured.table):
         return ONE_OBJECT
     return "Measured. Click a row, or an object in the canvas."
 
