@@ -200,12 +200,17 @@ def test_what_was_selected_before_start(
 
 
 def test_only_one_panel_marks_what_is_selected(
-    measure: MeasureWidget, viewer: ViewerModel, layer: Labels, finish: Finish
+    measure: MeasureWidget,
+    viewer: ViewerModel,
+    layer: Labels,
+    qtbot: Any,
+    finish: Finish,
 ) -> None:
     own = layer.colormap
     measure.selection.select([1])
     assert layer.colormap is not own  # the others are dimmed
     correcting = ProofreadWidget(viewer)
+    qtbot.addWidget(correcting)
     correcting.start()
     finish(correcting)
     assert correcting.session.selection == (2,)
