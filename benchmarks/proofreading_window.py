@@ -14,34 +14,22 @@ What is aimed at is 50 ms for the edit and what is changed in the canvas.
 
 import argparse
 import tempfile
-from collections.abc import Callable
 from functools import partial
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import napari
 import numpy as np
 import zarr
 from editing import IN_MEMORY, N_OBJECTS, SPACING, Timings, neighbours, scatter
-from qtpy.QtWidgets import QApplication
 
 from napari_mitoseg._napari import edit_session
 from napari_mitoseg._napari.proofread import ProofreadWidget
+from napari_mitoseg._napari.waiting import wait_until as wait
 from napari_mitoseg.proofreading import Delete, Merge, Operation, ReviewQueue
 from napari_mitoseg.proofreading.review import ReviewItem
 
 CHUNK = (16, 128, 128)
-
-
-def wait(until: Callable[[], bool], seconds: float = 300) -> None:
-    """Let the window work until something is true."""
-    end = monotonic() + seconds
-    while not until():
-        QApplication.processEvents()
-        sleep(0.002)
-        if monotonic() > end:
-            msg = "The window did not come so far in time."
-            raise TimeoutError(msg)
 
 
 def make_labels(*, on_disk: bool, folder: str) -> Any:

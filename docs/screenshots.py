@@ -11,15 +11,14 @@ nothing that must be scrolled to.
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import napari
 import numpy as np
 from PIL import Image as Picture
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_mitoseg._napari.annotate import AnnotateWidget
 from napari_mitoseg._napari.annotation_tasks import TrainingChoices
@@ -34,6 +33,7 @@ from napari_mitoseg._napari.restore import RestoreWidget
 from napari_mitoseg._napari.review_box import SLICE
 from napari_mitoseg._napari.segment import RUN, SegmentWidget
 from napari_mitoseg._napari.train import TrainWidget
+from napari_mitoseg._napari.waiting import wait_until as wait
 from napari_mitoseg.io import read_labels, read_volume
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.labelling import label_components
@@ -57,17 +57,6 @@ NAMES = {
     ExportWidget: "Export labels",
 }
 TRAIN_MINUTES = 1.0
-
-
-def wait(until: Callable[[], bool], seconds: float = 300) -> None:
-    """Let the window work until something is true."""
-    end = monotonic() + seconds
-    while not until():
-        QApplication.processEvents()
-        sleep(0.002)
-        if monotonic() > end:
-            msg = "The window did not come so far in time."
-            raise TimeoutError(msg)
 
 
 def settle(seconds: float = 0.5) -> None:
@@ -485,7 +474,7 @@ def shoot_export(folder: Path, shape: tuple[int, ...]) -> None:  # noqa: ARG001 
     viewer.close()
     table = drain(measure_labels(labels.data, spacing))
     view = drain(draw_view(ReportContent(labels, table)))
-    view.savefig(folder / "report-view.png", bbox_inches="tight", dpi=100)
+    view.figure.savefig(folder / "report-view.png", bbox_inches="tight", dpi=100)
 
 
 PICTURES = {

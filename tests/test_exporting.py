@@ -66,7 +66,7 @@ def test_some_objects_in_one_volume(tmp_path):
 
 @pytest.mark.parametrize("name", mesh_formats)
 def test_all_surfaces_in_one_file(tmp_path, name):
-    out = tmp_path / f"a{mesh_formats[name].extension}"
+    out = tmp_path / f"a{mesh_formats[name].extensions[0]}"
     drain(export_labels(volume(), out))
     parts = loaded(out)
     assert len(parts) == 2

@@ -11,23 +11,24 @@ from pydantic import field_validator
 
 from napari_mitoseg.errors import InvalidParameterError, ShapeError, UnknownNameError
 from napari_mitoseg.io.atomic import staged
+from napari_mitoseg.io.endings import endings_of, find_format
 from napari_mitoseg.io.label_files import label_format_of, label_formats
 from napari_mitoseg.io.meshes import (
     MeshUnit,
-    mesh_format_of,
     mesh_formats,
     write_meshes,
 )
 from napari_mitoseg.io.swc import write_skeletons
 from napari_mitoseg.io.tables import write_table_csv
 from napari_mitoseg.io.tiff import write_image_tiff
+from napari_mitoseg.io.watched import watched
 from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.morphology.mesh import mesh_object
 from napari_mitoseg.morphology.objects import ObjectCrop, crop_object
 from napari_mitoseg.morphology.skeleton import skeletonize_object
 from napari_mitoseg.morphology.survey import Survey, survey_labels
 from napari_mitoseg.params import Params, param
-from napari_mitoseg.volume import Array, Region, Spacing, Volume
+from napari_mitoseg.volume import Array, LazyArray, Region, Spacing, Volume
 
 Drawn = TypeVar("Drawn")
 
@@ -92,7 +93,7 @@ def object_formats() -> Mapping[str, str]:
     mapping of str to str
         Name of the format and the ending of its files: surfaces, centrelines, crops.
     """
-    meshes = {name: one.extension for name, one in mesh_formats.items()}
+    meshes = {name: one.extensions[0] for name, one in mesh_formats.items()}
     crops = {name: one.extensions[0] for name, one in label_formats.items()}
     return {**meshes, SWC: f".{SWC}", **crops}
 
@@ -136,8 +137,7 @@ def export_labels(
         if settings.objects:
             survey = yield from _survey(labels)
             data = _Chosen(data, _chosen(survey, settings.objects))
-        yield Progress(0, 1, f"Writing {out.name}")
-        label_formats[kind].write(out, data, labels.spacing, labels.name)
+        yield from save_labels(replace(labels, data=data), out)
     else:
         spacing = _known(labels, out.name)
         survey = yield from _survey(labels)
@@ -149,6 +149,35 @@ def export_labels(
             write_meshes(out, surfaces, settings.unit)
     yield Progress(1, 1, "Written")
     return (out,)
+
+
+def save_labels(labels: Volume, out: Path) -> Job[Path]:
+    """Write labels in the format that the ending of the file says; see `write_labels`.
+
+    Parameters
+    ----------
+    labels : Volume
+        Objects; 0 is background.
+    out : Path
+        File or folder; replaced if it exists, once the new one is complete.
+
+    Yields
+    ------
+    Progress
+        Slices that were read; each is, once to find the largest label, once to write.
+
+    Returns
+    -------
+    Path
+        What was written.
+    """
+    kind = label_formats[label_format_of(out)]
+
+    def write(data: LazyArray) -> None:
+        kind.write(out, data, labels.spacing, labels.name)
+
+    yield from watched(write, labels.data, f"Writing {out.name}", n_passes=2)
+    return out
 
 
 def export_objects(
@@ -225,12 +254,12 @@ def _kind_of(out: Path) -> str:
     name = out.name.lower()
     if name.endswith(f".{SWC}"):
         return SWC
-    if any(name.endswith(one.extension) for _, one in mesh_formats.items()):
-        return mesh_format_of(out)
+    if surface := find_format(mesh_formats, out):
+        return surface
     try:
         return label_format_of(out)
     except InvalidParameterError as error:
-        meshes = ", ".join(one.extension for _, one in mesh_formats.items())
+        meshes = ", ".join(endings_of(mesh_formats))
         msg = f"{error} Surfaces are written as {meshes}, centrelines as .{SWC}."
         raise InvalidParameterError(msg) from error
 
@@ -314,7 +343,7 @@ def _writer(
     if kind == SWC:
         line = _centreline(_known(labels, f".{SWC}"))
         return lambda path, crop: write_skeletons(path, {crop.label: line(crop)})
-    ending = mesh_formats[kind].extension
+    ending = mesh_formats[kind].extensions[0]
     surface = _surface(_known(labels, ending))
     unit = settings.unit
     return lambda path, crop: write_meshes(path, {crop.label: surface(crop)}, unit)

@@ -46,7 +46,7 @@ print(json.dumps([said, sorted(path.name for path in Path(sys.argv[1]).iterdir()
 
 ENDINGS = [
     *(one.extensions[0] for _, one in label_formats.items()),
-    *(one.extension for _, one in mesh_formats.items()),
+    *(one.extensions[0] for _, one in mesh_formats.items()),
     *(one.extensions[0] for _, one in table_formats.items()),
 ]
 

@@ -35,7 +35,7 @@ def load(path: Any) -> trimesh.Trimesh:
 @pytest.mark.parametrize("name", mesh_formats)
 @pytest.mark.parametrize("inside_out", [False, True])
 def test_a_surface_comes_back_right_side_out(tmp_path, name, inside_out):
-    path = tmp_path / f"a{mesh_formats[name].extension}"
+    path = tmp_path / f"a{mesh_formats[name].extensions[0]}"
     write_meshes(path, {1: tetrahedron(inside_out=inside_out)})
     found = load(path)
     assert found.is_watertight
@@ -45,7 +45,7 @@ def test_a_surface_comes_back_right_side_out(tmp_path, name, inside_out):
 
 @pytest.mark.parametrize("name", mesh_formats)
 def test_several_objects_in_one_file(tmp_path, name):
-    path = tmp_path / f"a{mesh_formats[name].extension}"
+    path = tmp_path / f"a{mesh_formats[name].extensions[0]}"
     write_meshes(path, MESHES, "nanometre")
     parts = load(path).split()
     assert sorted(part.volume for part in parts) == pytest.approx([1e6, 1e6])
@@ -103,7 +103,7 @@ def test_large_coordinates_keep_their_digits():
 
 @pytest.mark.parametrize("name", mesh_formats)
 def test_without_objects_nothing_is_written(tmp_path, name):
-    path = tmp_path / f"a{mesh_formats[name].extension}"
+    path = tmp_path / f"a{mesh_formats[name].extensions[0]}"
     with pytest.raises(InvalidParameterError, match="labels are empty"):
         write_meshes(path, {})
     assert not list(tmp_path.iterdir())
@@ -111,7 +111,7 @@ def test_without_objects_nothing_is_written(tmp_path, name):
 
 @pytest.mark.parametrize("name", mesh_formats)
 def test_a_failure_leaves_the_old_file(tmp_path, name, monkeypatch):
-    path = tmp_path / f"a{mesh_formats[name].extension}"
+    path = tmp_path / f"a{mesh_formats[name].extensions[0]}"
     path.write_text("old")
 
     def fail(*_: object) -> None:
@@ -121,7 +121,7 @@ def test_a_failure_leaves_the_old_file(tmp_path, name, monkeypatch):
         mesh_formats._entries,
         name,
         type(mesh_formats[name])(
-            "", mesh_formats[name].extension, "", fail, keeps_objects=True
+            "", mesh_formats[name].extensions, "", fail, keeps_objects=True
         ),
     )
     with pytest.raises(WriteError, match="No space left"):

@@ -10,6 +10,7 @@ from napari.layers import Image, Shapes
 
 from napari_mitoseg._napari.layers import (
     bounding_region,
+    calibrate,
     displayed_slice,
     placement,
     set_spacing,
@@ -41,6 +42,19 @@ def test_spacing_comes_from_scale_and_units(
 @pytest.mark.parametrize("scale", [(1, 1, 1), (40, 8, 8)])
 def test_spacing_in_pixels_is_not_guessed(scale: tuple[int, ...]) -> None:
     assert spacing_of(stack(scale=scale)) is None
+
+
+@pytest.mark.parametrize("n_before", [0, 1])
+def test_a_layer_that_is_calibrated_stays_in_its_slice(n_before: int) -> None:
+    viewer = ViewerModel()
+    shape = (2,) * n_before + (20, 8, 9)
+    viewer.add_layer(Image(np.zeros(shape), name="film"))
+    layer = viewer.add_layer(Image(np.zeros((20, 8, 9)), translate=(1, 0, 0)))
+    viewer.dims.set_point(n_before, 14)
+    assert displayed_slice(viewer, layer) == 13
+    calibrate(viewer, layer, (40.0, 8.0, 8.0))
+    assert spacing_of(layer) == (40.0, 8.0, 8.0)
+    assert displayed_slice(viewer, layer) == 13
 
 
 def test_set_spacing_keeps_the_place_in_voxels() -> None:

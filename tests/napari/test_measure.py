@@ -712,6 +712,9 @@ def test_each_layer_keeps_its_table_and_filter(
     measured.labels.choose(layer)
     assert shown_labels(measured) == [1, 2]
     assert not measured.results.isHidden()
+    assert selected_labels(measured) == [1]  # as it was left
+    assert alpha(layer, 2) < 1
+    measured.selection.clear()
     measured.colour.choose("n_voxels")
     run(measured, finish)  # once more: filter and colours stay
     assert shown_labels(measured) == [1, 2]
@@ -742,7 +745,7 @@ def test_groups_of_layers(
     measured.filter.set_filter(ObjectFilter((Range("n_voxels", 13),)))
     assert [one.values.tolist() for one in box.groups()] == [[100, 16]]
     viewer.layers.remove(other)
-    assert [*measured.known] == [viewer.layers["mitochondria"]]
+    assert [*measured.layers.known] == [viewer.layers["mitochondria"]]
     assert [one.values.size for one in box.groups()] == [2]
     run(measured, finish)
     assert [one.values.size for one in box.groups()] == [2]

@@ -31,8 +31,49 @@ def test_colours_by_label(largest: int) -> None:
     index = np.array([2, 5, largest])
     colormap = ObjectColormap(index, np.array([RED, GREEN, CLEAR], np.float32))
     labels = np.array([0, 2, 5, largest, 3, largest + 1, -4])
-    expected = [CLEAR, RED, GREEN, CLEAR, UNKNOWN, UNKNOWN, CLEAR]
+    expected = [CLEAR, RED, GREEN, CLEAR, *UNKNOWN, *UNKNOWN, CLEAR]
     np.testing.assert_allclose(colormap.map(labels), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("largest", [9, LARGEST_TABLE + 5])
+@pytest.mark.parametrize("most", [0, MOST_NUMBERED])
+def test_new_labels_take_turns_in_colour(largest: int, most: int) -> None:
+    index = np.array([1, 2, largest])
+    colours = np.array([RED, GREEN, RED], np.float32)
+    others = [(0, 0, 1, 1), (0, 1, 1, 1), (1, 1, 0, 1)]
+    with mock.patch.object(object_colormap, "MOST_NUMBERED", most):
+        colormap = ObjectColormap(index, colours, others)
+    new = np.array([3, 4, 5, largest + 3 - largest % 3 + 1])
+    expected = [others[2], others[0], others[1], others[0]]
+    np.testing.assert_allclose(colormap.map(new), expected, atol=1e-6)
+    np.testing.assert_allclose(colormap.map(index), colours, atol=1e-6)
+
+
+def test_new_objects_look_as_without_us() -> None:
+    layer = Labels(np.array([[0, 1, 2, 99]]))
+    look = Appearance(layer, np.array([1, 2]))
+    own = layer.colormap.map(np.array([3, 70, 99]))
+    look.colours = coloured(np.array([1.0, 2.0]), "gray", (1, 2))
+    look.apply()
+    assert isinstance(layer.colormap, ObjectColormap)
+    np.testing.assert_allclose(layer.colormap.map([3, 70, 99]), own, atol=1e-6)
+    look.selected = np.array([0])
+    look.apply()
+    dimmed = layer.colormap.map([3, 70, 99])
+    np.testing.assert_allclose(dimmed[:, :3], own[:, :3], atol=1e-6)
+    assert (dimmed[:, 3] < own[:, 3]).all()
+
+
+def test_coloured_objects_take_a_byte_a_voxel_however_many_there_are() -> None:
+    n = MOST_NUMBERED + 1
+    layer = Labels(np.zeros((2, 2), np.int32))
+    look = Appearance(layer, np.arange(1, n + 1))
+    values = np.arange(n, dtype=float)
+    values[0] = np.nan
+    look.colours = coloured(values, "turbo", (1, n))
+    look.selected = np.array([7])
+    look.apply()
+    assert layer.colormap._data_to_texture(layer.data).dtype == np.uint8
 
 
 @given(

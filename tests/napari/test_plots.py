@@ -2,18 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from napari_mitoseg._napari.plots import (
-    MOST_BINS,
     MOST_POINTS,
     PRINTED,
     Group,
-    bin_edges,
     draw_groups,
     draw_histogram,
     draw_scatter,
@@ -22,26 +17,10 @@ from napari_mitoseg._napari.plots import (
     wrapped,
 )
 
-POSITIVE = hnp.arrays(float, st.integers(1, 80), elements=st.floats(1e-6, 1e6))
-
 
 @pytest.fixture
 def axes() -> Axes:
     return Figure().add_subplot()
-
-
-@given(POSITIVE, st.booleans())
-def test_no_value_falls_out_of_the_bins(values: np.ndarray, log: bool) -> None:
-    edges = bin_edges(values, log=log)
-    assert np.histogram(values, edges)[0].sum() == values.size
-    assert 2 <= edges.size <= MOST_BINS + 1
-
-
-def test_bins_of_one_value_of_none_and_of_many() -> None:
-    assert bin_edges(np.zeros(0), log=False).size == 2
-    assert bin_edges(np.full(9, 3.0), log=True).size == 2
-    many = np.random.default_rng(0).normal(size=100_000)
-    assert bin_edges(many, log=False).size == MOST_BINS + 1
 
 
 def test_histogram_counts_what_can_be_drawn(axes: Axes) -> None:

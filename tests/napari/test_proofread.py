@@ -286,6 +286,18 @@ def test_merge_delete_and_undo_by_key(begun: ProofreadWidget, layer: Labels) -> 
     assert labels_in(layer) == [1, 2, 4]
 
 
+def test_no_settings_are_shown_after_a_refusal(
+    begun: ProofreadWidget, layer: Labels, qtbot: Any
+) -> None:
+    begun.show()
+    click(layer, (2, 25, 5))
+    press(layer, "Shift-S")
+    qtbot.waitUntil(lambda: "of one piece" in begun.status.text())
+    qtbot.wait(10)
+    assert not [one for one in begun.operations._forms.values() if one.isVisible()]
+    begun.close()
+
+
 def test_nothing_selected_is_said(begun: ProofreadWidget, layer: Labels) -> None:
     press(layer, "D")
     assert "Click on an object" in begun.status.text()
@@ -524,6 +536,7 @@ def test_a_plane(widget: ProofreadWidget, viewer: ViewerModel, finish: Finish) -
     layer = add(viewer, made_up()[2])
     begin(widget, finish)
     click(layer, (25, 5))
+    assert widget.operations.selected.text() == "Object 2 · 0.0064 µm²"
     click(layer, (25, 18), "Shift")
     press(layer, "G")
     press(layer, "S")

@@ -101,6 +101,12 @@ def shown(widget: ProofreadWidget) -> list[int]:
     return [row.label for row in widget.reviewing.table.rows.rows]
 
 
+def test_no_objects_are_reviewed(widget: ProofreadWidget) -> None:
+    widget.review.take(ReviewQueue([]), "Ranked")
+    widget.review.go(1)
+    assert widget.status.text() == "There are no objects."
+
+
 def test_objects_are_ranked(widget: ProofreadWidget, finish: Finish) -> None:
     assert widget.reviewing.table.isHidden()
     widget.reviewing.rank.click()

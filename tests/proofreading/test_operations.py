@@ -217,6 +217,10 @@ def test_necks_count_in_nm():
     narrow.apply(depth)
     with pytest.raises(InvalidParameterError, match="no neck 90 nm deep"):
         wide.apply(depth)
+    block = empty(5, 9, 9)
+    block[1:4, 2:7, 2:7] = 1
+    with pytest.raises(InvalidParameterError, match=r"no neck\. Split it by"):
+        LabelEditor(block, SPACING).apply(SplitByDistance(label=1))
 
 
 def test_three_parts():

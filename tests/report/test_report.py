@@ -22,7 +22,7 @@ from napari_mitoseg.morphology import (
     measure_labels,
     mesh_object,
 )
-from napari_mitoseg.report import ReportContent, write_report
+from napari_mitoseg.report import ReportContent, view, write, write_report
 from napari_mitoseg.report.page import figures, html_page, number
 from napari_mitoseg.report.plots import shown_columns, statistics
 from napari_mitoseg.report.slices import painted, slice_numbers
@@ -259,11 +259,13 @@ def test_the_image_is_stretched_and_large_slices_are_thinned():
 
 def test_a_copy_of_some_two_million_voxels():
     labels = Volume(np.zeros((10, 2000, 2000), np.uint8), (40.0, 10.0, 10.0))
-    copy, spacing = coarse_copy(labels, labels.spacing)
+    copy, spacing, first = coarse_copy(labels, labels.spacing)
     assert spacing == (40.0, 40.0, 40.0)
+    assert first == (20.0, 25.0, 25.0)  # the third voxel of four
     assert copy.shape == (10, 500, 500)
     small = boxes()
-    copy, spacing = coarse_copy(small, SPACING)
+    copy, spacing, first = coarse_copy(small, SPACING)
+    assert first == tuple(one / 2 for one in SPACING)
     assert spacing == SPACING
     np.testing.assert_array_equal(copy, small.read())
 
@@ -279,6 +281,31 @@ def test_surfaces_that_look_away_are_left_out_and_light_comes_from_above():
     assert cosine > 0.9
     assert shade.min() >= 0.42
     assert shade.max() <= 1
+
+
+def test_the_surfaces_lie_where_the_voxels_are():
+    labels = Volume(np.ones((4, 30, 20), np.uint8), SPACING)
+    (axes,) = drain(draw_view(content(labels))).figure.axes
+    (surfaces,) = axes.collections
+    x, z, y = np.reshape(surfaces._faces, (-1, 3)).T
+    # The three sides that face the viewer; half a voxel is 5 nm, or 20 along z.
+    found = x.max(), z.min(), y.max()
+    np.testing.assert_allclose(found, (0.2, 0, 0), atol=0.004)
+
+
+def test_objects_that_are_too_small_for_the_view_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(view, "COARSE", 2000)
+    labels = boxes()
+    labels.data[0, 39, 49] = 9
+    drawn = drain(draw_view(content(labels)))
+    assert drawn.n_drawn == 3
+    drain(write_report(tmp_path / "a.html", content(labels)))
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "3 of 4 objects (1 too small to be seen here), in the colours" in page
+    monkeypatch.setattr(view, "MOST", 2)
+    monkeypatch.setattr(write, "MOST", 2)
+    drain(write_report(tmp_path / "b.html", content(labels)))
+    assert "The 2 largest of 4 objects" in (tmp_path / "b.html").read_text("utf-8")
 
 
 def test_a_view_needs_a_spacing():

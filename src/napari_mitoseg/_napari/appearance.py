@@ -19,9 +19,14 @@ DIMMED = 0.35
 NO_VALUE = (0.5, 0.5, 0.5, 1.0)
 """Of objects without a value in the column that colours."""
 
+N_OTHERS = 49
+"""Colours of new objects: as many as napari has for labels."""
 
-N_STEPS = 240
-"""Colours of a colormap that are told apart: the canvas then stores a byte a voxel."""
+N_STEPS = 200
+"""Colours of a colormap that are told apart.
+
+With those of new objects and a few more, the canvas stores a byte a voxel.
+"""
 
 
 class Appearance:
@@ -60,11 +65,11 @@ class Appearance:
             self.restore()
             return
         if self._own is not None and self._own.is_recolourable:
-            self._own.recolour(self._mixed())
+            self._own.recolour(self._mixed(), self._others())
             # What the canvas keeps of the voxels stays as it is.
             self.layer.events.colormap()
             return
-        self._own = ObjectColormap(self.index, self._mixed())
+        self._own = ObjectColormap(self.index, self._mixed(), self._others())
         self.layer.colormap = self._own
 
     def restore(self) -> None:
@@ -75,7 +80,7 @@ class Appearance:
 
     def _mixed(self) -> Colours:
         """Return the colour of each object."""
-        base = self._plain() if self.colours is None else self.colours
+        base = self._plain(self.index) if self.colours is None else self.colours
         mixed = np.array(base, np.float32)
         if self.selected.size:
             mixed[:, 3] *= DIMMED
@@ -83,12 +88,19 @@ class Appearance:
         mixed[~self.shown] = 0
         return mixed
 
-    def _plain(self) -> Colours:
-        """Return the colours the objects have without us."""
+    def _others(self) -> Colours:
+        """Return the colours of objects that are new since: those without us."""
+        own = self._plain(np.arange(1, N_OTHERS + 1))
+        if self.selected.size:
+            own[:, 3] *= DIMMED
+        return own
+
+    def _plain(self, labels: NDArray[Any]) -> Colours:
+        """Return the colours that labels have without us."""
         largest = np.iinfo(self.layer.dtype).max
-        known = np.minimum(self.index, largest).astype(self.layer.dtype)
+        known = np.minimum(labels, largest).astype(self.layer.dtype)
         without = self._original._cmap_without_selection()
-        return np.asarray(without.map(known), np.float32)
+        return np.array(without.map(known), np.float32)
 
 
 def coloured(

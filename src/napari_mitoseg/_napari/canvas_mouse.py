@@ -22,15 +22,16 @@ class Click:
 
     Attributes
     ----------
-    voxel : tuple of int
-        In the axes of the layer.
+    voxel : tuple of int or None
+        In the axes of the layer; None where the line of sight meets no object, or the
+        cursor is beside the layer.
     label : int
-        What is there.
+        What is there; 0 for nothing.
     adds : bool
         Whether Shift or Control was held.
     """
 
-    voxel: Voxel
+    voxel: Voxel | None
     label: int
     adds: bool
 
@@ -94,7 +95,26 @@ def adds(event: Any) -> bool:
 def label_at(layer: Labels, voxel: Voxel) -> int:
     """Return the label of a voxel; 0 where it is hidden by the colours of the layer."""
     label = np.asarray(layer.data[voxel])
-    return int(label) if _are_seen(layer, label) else 0
+    return int(label) if are_seen(layer, label) else 0
+
+
+def are_seen(layer: Any, labels: Any) -> Any:
+    """Say of labels whether they are drawn: a filter makes others transparent.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        The layer.
+    labels : array_like of int
+        Labels.
+
+    Returns
+    -------
+    ndarray of bool, shape of the labels
+        False for background and for what is hidden.
+    """
+    colours = layer.colormap.map(np.ravel(labels))
+    return (np.asarray(labels) != 0) & (colours[:, 3] > 0).reshape(np.shape(labels))
 
 
 def mouse_callback(
@@ -140,8 +160,9 @@ def mouse_callback(
             yield
         if is_drag:
             drawn(path)
-        elif first is not None:
-            clicked(Click(first, label_at(layer, first), is_adding))
+        else:
+            label = 0 if first is None else label_at(layer, first)
+            clicked(Click(first, label, is_adding))
 
     return follow_mouse
 
@@ -151,14 +172,8 @@ def _first_along(layer: Labels, event: Any) -> Voxel | None:
     points = voxels_along(layer, event)
     if not points.size:
         return None
-    hit = np.flatnonzero(_are_seen(layer, _values_at(layer.data, points)))
+    hit = np.flatnonzero(are_seen(layer, _values_at(layer.data, points)))
     return tuple(int(v) for v in points[hit[0]]) if hit.size else None
-
-
-def _are_seen(layer: Any, labels: Any) -> Any:
-    """Say of labels whether they are drawn: a filter makes others transparent."""
-    colours = layer.colormap.map(np.ravel(labels))
-    return (labels != 0) & (colours[:, 3] > 0).reshape(np.shape(labels))
 
 
 def _values_at(data: Any, points: Any) -> Any:

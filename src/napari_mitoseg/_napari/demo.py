@@ -2,8 +2,8 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from napari_mitoseg.errors import JobError, MitoSegError
@@ -132,8 +132,7 @@ def _finish(widget: "SegmentWidget", out: Path) -> None:
 
 def _wait_while_busy(widget: "SegmentWidget") -> None:
     """Let the window work until the widget has nothing more to do."""
-    from qtpy.QtWidgets import QApplication  # noqa: PLC0415
+    from napari_mitoseg._napari.waiting import wait_until  # noqa: PLC0415
 
-    end = monotonic() + LONGEST_S
-    while widget.is_busy and monotonic() < end:
-        QApplication.processEvents()
+    with suppress(TimeoutError):  # what there is not, is said
+        wait_until(lambda: not widget.is_busy, LONGEST_S)

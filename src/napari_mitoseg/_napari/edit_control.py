@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QObject, Signal
 
 from napari_mitoseg._napari import proofread_tasks
-from napari_mitoseg._napari.canvas_mouse import Click, Voxel
+from napari_mitoseg._napari.canvas_mouse import Click, Voxel, are_seen
 from napari_mitoseg._napari.edit_keys import APPLY, BRUSH, CANCEL, offers
 from napari_mitoseg._napari.edit_preview import (
     SEED_MARK,
@@ -23,6 +23,7 @@ from napari_mitoseg._napari.edit_preview import (
 )
 from napari_mitoseg._napari.edit_session import EditSession
 from napari_mitoseg._napari.edit_tool import EditTool
+from napari_mitoseg._napari.layer_reading import Reading
 from napari_mitoseg._napari.layers import displayed_slice, spacing_of
 from napari_mitoseg._napari.lifetime import follow
 from napari_mitoseg._napari.operation_box import OperationBox
@@ -201,7 +202,7 @@ class EditControl(QObject):
     def _on_clicked(self, click: Click) -> None:
         tool, session = self.tool, self.session
         if tool is not None and tool.takes_clicks:
-            if not click.label:
+            if click.voxel is None or not click.label:
                 self.said.emit("There is no object there.")
                 return
             tool.click(session.in_volume(click.voxel), click.label)
@@ -308,7 +309,8 @@ class EditControl(QObject):
             return
         job, editor = proofread_tasks.preview, self.session.editor
         done = partial(self._on_worked_out, todo)
-        self._work(done, job, editor, todo, stopped=self._on_stopped)
+        reads = Reading("looked at for a preview", self.session.layer)
+        self._work(done, job, editor, todo, stopped=self._on_stopped, reads=reads)
 
     def _on_worked_out(self, todo: list[Operation], previews: list[Change]) -> None:
         """Show previews, unless something else is wanted by now."""
@@ -359,7 +361,8 @@ class EditControl(QObject):
             self.said.emit("Nothing has changed.")
             return
         self.session.select([*self.session.selection, *change.made])
-        self.said.emit(f"{title or change.name}: done. Ctrl+Z takes it back.")
+        done = f"{title or change.name}: done. Ctrl+Z takes it back."
+        self.said.emit(" ".join(filter(None, (done, self._hidden()))))
 
     def _is_quick(self) -> bool:
         index = self.session.editor.index
@@ -431,15 +434,31 @@ class EditControl(QObject):
         selection, editor = self.session.selection, self.session.editor
         if not selection:
             return "Click on an object; Shift adds another."
-        n_voxels = sum(editor.index[label].n_voxels for label in selection)
-        size = f"{n_voxels:,} voxels"
-        spacing = spacing_of(self.session.layer)
-        if spacing is not None and self.session.layer.ndim == 3:
-            size = f"{cubic_micrometres(n_voxels, spacing):.3g} µm³"
+        size = self._size(sum(editor.index[label].n_voxels for label in selection))
         dots = " …" if len(selection) > MOST_NAMED else ""
         shown = ", ".join(map(str, selection[:MOST_NAMED])) + dots
         many = f"{len(selection)} objects: " if len(selection) > 1 else "Object "
-        return f"{many}{shown} · {size}"
+        return " ".join(filter(None, (f"{many}{shown} · {size}", self._hidden())))
+
+    def _size(self, n_voxels: int) -> str:
+        """Say how large something is, in the unit that is known."""
+        layer, spacing = self.session.layer, spacing_of(self.session.layer)
+        if spacing is None:
+            return f"{n_voxels:,} {'voxels' if layer.ndim == 3 else 'pixels'}"
+        if layer.ndim == 3:
+            return f"{cubic_micrometres(n_voxels, spacing):.3g} µm³"
+        return f"{n_voxels * spacing[1] * spacing[2] / 1e6:.3g} µm²"
+
+    def _hidden(self) -> str:
+        """Say which of the selected objects cannot be seen; empty where all can."""
+        selection = np.array(self.session.selection, np.int64)
+        if not selection.size:
+            return ""
+        hidden = selection[~are_seen(self.session.layer, selection)].tolist()
+        if not hidden:
+            return ""
+        which = f"{hidden[0]} is" if len(hidden) == 1 else f"{len(hidden)} of them are"
+        return f"({which} hidden by a filter: Measure, Show all.)"
 
 
 def needs_nothing(kind: type[Operation]) -> bool:

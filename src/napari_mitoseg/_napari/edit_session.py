@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_mitoseg._napari.canvas_mouse import Voxel, mouse_callback
 from napari_mitoseg._napari.label_redraw import redraw_change
+from napari_mitoseg._napari.layer_reading import why_held
 from napari_mitoseg._napari.layers import spacing_of
 from napari_mitoseg._napari.lifetime import at_end, follow
 from napari_mitoseg._napari.panel import timer
@@ -19,6 +20,7 @@ from napari_mitoseg._napari.shared_history import (
     is_painting,
     take_over,
 )
+from napari_mitoseg._napari.shared_selection import CLICKING, shared_selection
 from napari_mitoseg._napari.strokes import read_stroke
 from napari_mitoseg.errors import InvalidParameterError, MitoSegError
 from napari_mitoseg.proofreading import Change, History, LabelEditor, Operation
@@ -26,8 +28,6 @@ from napari_mitoseg.proofreading.operations import Point
 from napari_mitoseg.volume import Array, Region
 
 UNDONE, REDONE = "Undone", "Redone"
-CLICKING = "pan_zoom"
-"""The mode of a layer in which clicks are ours; in the others the user paints."""
 
 
 class EditSession(QObject):
@@ -96,10 +96,14 @@ class EditSession(QObject):
             self.clicked.emit, self.drawing.emit, self.drawn.emit, self._is_on
         )
         self._grip = _Grip(layer, editor, mouse, self.undo, self.redo)
+        self._shared = shared_selection(layer)
+        self._shared.outline(True)
         at_end(self, self._grip.release)
         follow(self, layer.events.paint, self._on_painted)
         follow(self, layer.events.data, self._on_data)
         follow(self, viewer.layers.events.removed, self._on_removed)
+        follow(self, self._shared.changed, self._on_shared)
+        self._on_shared()
 
     @property
     def is_open(self) -> bool:
@@ -124,6 +128,7 @@ class EditSession(QObject):
 
     def commit(self, preview: Change) -> Change:
         """Make a change that was previewed, and show it; see `LabelEditor.commit`."""
+        self._check_free()
         self.settle()
         change = self.editor.commit(preview)
         self._show(change)
@@ -131,6 +136,7 @@ class EditSession(QObject):
 
     def apply(self, operation: Operation) -> Change:
         """Do an operation and show it; see `LabelEditor.apply`."""
+        self._check_free()
         self.settle()
         change = self.editor.apply(operation)
         self._show(change)
@@ -153,11 +159,10 @@ class EditSession(QObject):
             Their numbers; the first one keeps its number when they are merged.
         """
         known = [one for one in dict.fromkeys(labels) if one in self.editor.index]
-        if known:
-            self.layer.selected_label = known[-1]
         if tuple(known) != self.selection:
             self.selection = tuple(known)
             self.selected.emit()
+        self._shared.select(known)
 
     def toggle(self, label: int) -> None:
         """Select one more object, or one less."""
@@ -193,6 +198,7 @@ class EditSession(QObject):
         if is_painting(self.layer):
             return
         try:
+            self._check_free()
             self._take_told()
             change = step()
         except MitoSegError as error:
@@ -224,6 +230,18 @@ class EditSession(QObject):
         spacing = spacing_of(self.layer)
         if spacing != self.editor.spacing:
             self.editor.spacing = spacing
+
+    def _check_free(self) -> None:
+        """Refuse to change labels that a job is reading: it would see half of it."""
+        if why := why_held(self.layer):
+            raise InvalidParameterError(why)
+
+    def _on_shared(self, _event: Any = None) -> None:
+        """Select what another panel has; who was selected before, stays first."""
+        wanted = self._shared.labels
+        if self._is_on() and {*wanted} != {*self.selection}:
+            chosen = {*wanted}
+            self.select([*(n for n in self.selection if n in chosen), *wanted])
 
     def _on_painted(self, event: Any) -> None:
         """Take over a stroke; napari tells of a fill before it has filled."""
@@ -307,4 +325,5 @@ class _Grip:
         self._layer.mouse_drag_callbacks.remove(self._mouse)
         for key in self._keys:
             self._layer.bind_key(key, None)
+        shared_selection(self._layer).outline(False)
         hand_back(self._layer, self._editor.history)

@@ -45,9 +45,14 @@ def why_uneditable(layer: Labels) -> str:
             f"{layer.name} has {layer.ndim} axes. Choose labels with z, y, x: split "
             "time points with Split Stack in the menu of the layer."
         )
-    if "undo" in vars(layer):
+    if is_corrected(layer):
         return f"{layer.name} is being corrected already. Press Finish there first."
     return why_copy(layer)
+
+
+def is_corrected(layer: Labels) -> bool:
+    """Say whether a labels layer is being corrected: clicks on it go there."""
+    return "undo" in vars(layer)
 
 
 def why_copy(layer: Labels) -> str:

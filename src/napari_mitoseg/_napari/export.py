@@ -26,13 +26,13 @@ from napari_mitoseg._napari.export_kinds import Choice, Kind, kinds
 from napari_mitoseg._napari.form import ParamsForm, ignore_wheel, shrink
 from napari_mitoseg._napari.image_box import MADE_BY_US
 from napari_mitoseg._napari.layer_choice import LayerChoice
+from napari_mitoseg._napari.layer_reading import Reading
 from napari_mitoseg._napari.layers import (
     GREY_DIMENSIONS,
-    set_spacing,
+    calibrate,
     spacing_of,
     volume_of,
 )
-from napari_mitoseg._napari.lifetime import follow
 from napari_mitoseg._napari.panel import RUN_STYLE, Panel
 from napari_mitoseg._napari.section import labelled_rows, line_up, row_label
 from napari_mitoseg._napari.spacing_box import SpacingBox
@@ -74,7 +74,6 @@ class ExportWidget(Panel):
         self.picked.setToolTip(
             "Add the label that napari paints with: pick one with its colour picker"
         )
-        self._watched: list[Any] = []
         for kind in kinds():
             self.kind.addItem(kind.title, kind)
         self._fill_body()
@@ -118,11 +117,21 @@ class ExportWidget(Panel):
         self.say("")
         done = partial(self._on_written, out)
         if self.is_one_file:
-            self.run(done, export_labels, volume, out, settings)
+            reads = Reading("exported", layer)
+            self.run(done, export_labels, volume, out, settings, reads=reads)
             return
         image, kind = self._image, self._format.name
         beside = None if image is None else volume_of(image)
-        self.run(done, export_objects, volume, out, kind, settings, beside)
+        self.run(
+            done,
+            export_objects,
+            volume,
+            out,
+            kind,
+            settings,
+            beside,
+            reads=Reading("exported", layer),
+        )
 
     def on_busy(self, busy: bool) -> None:
         """Enable what may be used now."""
@@ -169,6 +178,7 @@ class ExportWidget(Panel):
 
     def _connect(self) -> None:
         self.labels.changed.connect(self._on_labels)
+        self.labels.altered.connect(self._on_labels)
         self.image.changed.connect(self._refresh)
         self.spacing.edited.connect(self._on_spacing)
         self.kind.currentIndexChanged.connect(self._on_kind)
@@ -198,18 +208,6 @@ class ExportWidget(Panel):
         return value if isinstance(value, ExportSettings) else ExportSettings()
 
     def _on_labels(self) -> None:
-        for emitter in self._watched:
-            emitter.disconnect(self._on_layer)
-        self._watched.clear()
-        layer = self.labels.layer
-        if layer is not None:
-            for name in ("scale", "units", "data"):
-                emitter = getattr(layer.events, name)
-                follow(self, emitter, self._on_layer)
-                self._watched.append(emitter)
-        self._on_layer()
-
-    def _on_layer(self, _event: Any = None) -> None:
         layer = self.labels.layer
         usable = layer is not None and not why_incomparable(layer)
         spacing = spacing_of(layer) if usable and layer is not None else None
@@ -218,9 +216,8 @@ class ExportWidget(Panel):
 
     def _on_spacing(self, spacing: Spacing) -> None:
         layer = self.labels.layer
-        if layer is not None and spacing != spacing_of(layer):
-            set_spacing(layer, spacing)
-            self.viewer.reset_view()
+        if layer is not None:
+            calibrate(self.viewer, layer, spacing)
 
     def _on_kind(self) -> None:
         """Offer the formats of another kind, keeping the format if it has it."""

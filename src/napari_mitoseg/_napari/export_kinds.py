@@ -71,7 +71,7 @@ def kinds() -> tuple[Kind, ...]:
     )
     labels = tuple(sorted(labels, key=lambda one: one.name != FIRST))
     meshes = tuple(
-        Choice(name, one.title, one.extension, one.opened_by)
+        Choice(name, one.title, one.extensions[0], one.opened_by)
         for name, one in mesh_formats.items()
     )
     lines = (Choice(SWC, "SWC", f".{SWC}", "neuTube, Vaa3D, navis, Blender"),)

@@ -1,23 +1,7 @@
 """File formats as file dialogs want them."""
 
-from typing import Protocol, TypeVar
-
+from napari_mitoseg.io.endings import Format
 from napari_mitoseg.registry import Registry
-
-
-class FileFormat(Protocol):
-    """A way to keep something in a file."""
-
-    @property
-    def title(self) -> str:
-        """Name on screen."""
-
-    @property
-    def extensions(self) -> tuple[str, ...]:
-        """Endings of file names, the usual one first."""
-
-
-Format = TypeVar("Format", bound=FileFormat)
 
 
 def file_patterns(formats: Registry[Format]) -> str:

@@ -18,8 +18,8 @@ from superqt import QElidingLabel
 
 from napari_mitoseg._napari.form import shrink
 from napari_mitoseg._napari.layers import (
+    calibrate,
     layers_of,
-    set_spacing,
     spacing_of,
     volume_of,
     why_unusable,
@@ -220,9 +220,8 @@ class ImageBox(QWidget):
         layer = self.usable
         if layer is not None and spacing != self.spacing:
             layer.events.scale.block(self._on_layer_changed)
-            set_spacing(layer, spacing)
+            calibrate(self._viewer, layer, spacing)
             layer.events.scale.unblock(self._on_layer_changed)
-            self._viewer.reset_view()
             self._on_layer_changed()
 
 

@@ -15,6 +15,8 @@ from napari_mitoseg._napari.lifetime import follow
 LONGEST = 26
 """Characters of a name that are shown."""
 
+ALTERATIONS = ("scale", "units", "data")
+
 
 class LayerChoice(QComboBox):
     """Offers the layers of one kind, topmost first, and keeps up with them.
@@ -36,9 +38,12 @@ class LayerChoice(QComboBox):
     ----------
     changed : Signal()
         Another layer is chosen, or the chosen one has another name.
+    altered : Signal()
+        The chosen layer has another spacing, or other data.
     """
 
     changed = Signal()
+    altered = Signal()
 
     def __init__(
         self,
@@ -55,6 +60,7 @@ class LayerChoice(QComboBox):
         self._tip = tip
         self._offers = offers
         self._otherwise = otherwise
+        self._watched: Any = None
         shrink(self)
         ignore_wheel(self)
         self.currentIndexChanged.connect(self._on_chosen)
@@ -97,8 +103,22 @@ class LayerChoice(QComboBox):
 
     def _on_chosen(self) -> None:
         layer = self.layer
+        self._watch(layer)
         self.setToolTip(self._tip if layer is None else f"{self._tip}: {layer.name}")
         self.changed.emit()
+
+    def _watch(self, layer: Any) -> None:
+        if layer is self._watched:
+            return
+        before, self._watched = self._watched, layer
+        for name in ALTERATIONS:
+            if before is not None:
+                getattr(before.events, name).disconnect(self._on_altered)
+            if layer is not None:
+                follow(self, getattr(layer.events, name), self._on_altered)
+
+    def _on_altered(self, _event: Any = None) -> None:
+        self.altered.emit()
 
 
 def _short(name: str) -> str:

@@ -90,6 +90,28 @@ def set_spacing(layer: Layer, spacing: Spacing) -> None:
     layer.axis_labels = AXES[-layer.ndim :]
 
 
+def calibrate(viewer: ViewerModel, layer: Layer, spacing: Spacing) -> None:
+    """Calibrate a layer as the user says, and show it again in the same slice.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Where the layer is.
+    layer : napari.layers.Layer
+        Changed in place, unless it has this spacing.
+    spacing : tuple of float
+        Distance between voxel centres in nm, ZYX.
+    """
+    if spacing == spacing_of(layer):
+        return
+    z = displayed_slice(viewer, layer)
+    set_spacing(layer, spacing)
+    viewer.reset_view()
+    if layer.ndim == 3:
+        point = layer.data_to_world((z, 0, 0))
+        viewer.dims.set_point(viewer.dims.ndim - 3, float(point[0]))
+
+
 def volume_of(layer: Image | Labels) -> Volume:
     """Return the volume a layer shows, read when it is needed.
 

@@ -24,26 +24,27 @@ from qtpy.QtWidgets import (
 from napari_mitoseg._napari import measure_tasks
 from napari_mitoseg._napari.colour_box import ColourBox
 from napari_mitoseg._napari.comparison import why_incomparable
-from napari_mitoseg._napari.edit_watch import EditWatch
 from napari_mitoseg._napari.editable import is_offered
 from napari_mitoseg._napari.file_patterns import file_patterns
 from napari_mitoseg._napari.filter_box import FilterBox
 from napari_mitoseg._napari.form import problem_label, shrink
-from napari_mitoseg._napari.group_box import Entry, GroupBox
+from napari_mitoseg._napari.group_box import GroupBox
 from napari_mitoseg._napari.layer_choice import LayerChoice
+from napari_mitoseg._napari.layer_reading import Reading
 from napari_mitoseg._napari.layers import (
+    calibrate,
     data_of,
     layers_of,
     look_at,
     placement,
-    set_spacing,
     spacing_of,
     volume_of,
 )
-from napari_mitoseg._napari.lifetime import at_end, follow, is_taken_out
+from napari_mitoseg._napari.lifetime import follow, is_taken_out
 from napari_mitoseg._napari.measure_box import ContextBox, FamilyBox
 from napari_mitoseg._napari.measure_tasks import Measured, MeasureOrder
 from napari_mitoseg._napari.measured_layer import MeasuredLayer
+from napari_mitoseg._napari.measured_layers import MeasuredLayers
 from napari_mitoseg._napari.object_filter import ObjectFilter
 from napari_mitoseg._napari.object_picking import ObjectPicker
 from napari_mitoseg._napari.object_selection import ObjectSelection
@@ -56,6 +57,7 @@ from napari_mitoseg._napari.spacing_box import SpacingBox
 from napari_mitoseg._napari.summary_words import TIP, in_lines
 from napari_mitoseg.errors import MitoSegError
 from napari_mitoseg.io.tables import table_formats
+from napari_mitoseg.morphology import may_be_mask
 from napari_mitoseg.volume import Region, Spacing
 
 STALE = "Measured before the last edit of these labels. Measure again."
@@ -81,9 +83,7 @@ class MeasureWidget(Panel):
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
-        self.known: dict[Labels, MeasuredLayer] = {}
-        self._watches: dict[Labels, EditWatch] = {}
-        self._gone: list[Entry] = []
+        self.layers = MeasuredLayers(self.viewer, self)
         self._current: MeasuredLayer | None = None
         self.selection = ObjectSelection(self)
         self.picker = ObjectPicker(self.viewer, self)
@@ -101,8 +101,6 @@ class MeasureWidget(Panel):
         self._fill_footer()
         self._connect()
         self._on_layer()
-        known = self.known
-        at_end(self, lambda: _restore(known))
 
     @property
     def current(self) -> MeasuredLayer | None:
@@ -136,10 +134,11 @@ class MeasureWidget(Panel):
             self.context.context(),
             self.context.tissue_mask(),
         )
-        n_edits = self._watch(layer).n_edits
+        n_edits = self.layers.watch(layer).n_edits
         self.say("")
         done = partial(self._on_measured, layer, n_edits)
-        self.run(done, measure_tasks.measure, order)
+        reads = Reading("measured", layer, *self.context.labels())
+        self.run(done, measure_tasks.measure, order, reads=reads)
 
     def jump(self, row: int) -> None:
         """Show an object in the middle of the canvas, in a slice it occurs in.
@@ -193,7 +192,8 @@ class MeasureWidget(Panel):
             None if image is None else volume_of(image),
             None if tissue is None else volume_of(tissue).data,
         )
-        self.run(self._on_saved, measure_tasks.save_report, content, path)
+        job, reads = measure_tasks.save_report, Reading("drawn", known.layer)
+        self.run(self._on_saved, job, content, path, reads=reads)
 
     def save_figure(self, canvas: PlotCanvas, path: Path) -> None:
         """Write a plot as it is printed."""
@@ -211,7 +211,8 @@ class MeasureWidget(Panel):
             kept = known.columns["index"][known.shown]
             data = data_of(known.layer)
             done = partial(self._on_kept, known.layer)
-            self.run(done, measure_tasks.keep_labels, data, kept)
+            reads = Reading("copied", known.layer)
+            self.run(done, measure_tasks.keep_labels, data, kept, reads=reads)
 
     def on_busy(self, busy: bool) -> None:
         """Enable what may be used now."""
@@ -226,7 +227,7 @@ class MeasureWidget(Panel):
     def event(self, event: QEvent | None) -> bool:
         """Give the layers their colours back when napari closes the dock."""
         if is_taken_out(self, event):
-            _restore(self.known)
+            self.layers.restore()
         return super().event(event)
 
     # ------------------------------------------------------------ construction
@@ -307,6 +308,7 @@ class MeasureWidget(Panel):
 
     def _connect(self) -> None:
         self.labels.changed.connect(self._on_layer)
+        self.layers.edited.connect(self._refresh)
         self.spacing.edited.connect(self._on_spacing)
         self.run_button.clicked.connect(self.start_run)
         self.save_button.clicked.connect(self._ask_save)
@@ -331,8 +333,8 @@ class MeasureWidget(Panel):
         self.picker.layer = layer
         self.context.contacts.leave_out(layer)
         if layer is not None:
-            self._watch(layer)
-        wanted = None if layer is None else self.known.get(layer)
+            self.layers.watch(layer)
+        wanted = None if layer is None else self.layers.known.get(layer)
         if wanted is not self._current:
             self._show(wanted)
         self._refresh()
@@ -340,23 +342,15 @@ class MeasureWidget(Panel):
     def _on_spacing(self, spacing: Spacing) -> None:
         """Calibrate the layer."""
         layer = self.labels.layer
-        if layer is not None and spacing != spacing_of(layer):
-            set_spacing(layer, spacing)
-            self.viewer.reset_view()
+        if layer is not None:
+            calibrate(self.viewer, layer, spacing)
         self._refresh()
 
     def _on_measured(self, layer: Labels, n_edits: int, measured: Measured) -> None:
-        before = self.known.get(layer)
-        if not self.known:
+        if not self.layers.known:
             for title in SETTINGS:
                 self.sections[title].button.set_expanded(False)
-        if before is not None:
-            before.appearance.restore()
-        known = MeasuredLayer(layer, measured, self._watch(layer), n_edits)
-        self.known[layer] = known
-        if before is not None:
-            known.set_filter(before.filter)
-            known.set_colouring(before.colouring)
+        known = self.layers.add(layer, measured, n_edits)
         self._show(known if layer is self.labels.layer else self._current)
         self._show_groups()
         self.say(_advice(measured))
@@ -364,8 +358,7 @@ class MeasureWidget(Panel):
 
     def _show(self, known: MeasuredLayer | None) -> None:
         """Fill table, plots and filters with another layer."""
-        self.selection.clear(by=self)
-        self._current = known
+        self._leave_current()
         columns = {} if known is None else known.columns
         self.filter.set_columns(
             columns, ObjectFilter() if known is None else known.filter
@@ -376,6 +369,18 @@ class MeasureWidget(Panel):
         if known is not None:
             self.summary.setText("\n".join(in_lines(known.measured)))
             self._show_objects(known)
+            self._current = known
+            follow(self, known.shared.changed, self._on_shared)
+            self._on_shared()
+
+    def _leave_current(self) -> None:
+        """Forget the layer that was shown; what is selected of it stays selected."""
+        before, self._current = self._current, None
+        self.selection.clear(by=self)
+        if before is not None:
+            before.shared.changed.disconnect(self._on_shared)
+            if self.layers.holds(before):
+                before.highlight(self.selection.rows)
 
     def _show_objects(self, known: MeasuredLayer) -> None:
         """Show in table and plot what the layer shows."""
@@ -389,13 +394,22 @@ class MeasureWidget(Panel):
 
     def _show_groups(self) -> None:
         """Compare what is shown of each layer."""
-        known = self.known.values()
-        there = [Entry(one.name, one.shown_columns) for one in known]
-        self.groups.set_entries([*self._gone, *there])
+        self.groups.set_entries(self.layers.entries())
 
-    def _on_selection(self, _by: Any) -> None:
-        if self._current is not None:
-            self._current.highlight(self.selection.rows)
+    def _on_selection(self, by: Any) -> None:
+        known = self._current
+        if known is not None:
+            known.highlight(self.selection.rows)
+            if by is not known.shared:
+                index = known.columns["index"]
+                known.shared.select(index[self.selection.rows].tolist())
+
+    def _on_shared(self, _event: Any = None) -> None:
+        """Select what is selected of the layer in another panel."""
+        known = self._current
+        if known is not None:
+            self.selection.select(known.rows_of(known.shared.labels), by=known.shared)
+            known.highlight(self.selection.rows)
 
     def _on_filter(self, wanted: ObjectFilter) -> None:
         if self._current is not None:
@@ -425,7 +439,8 @@ class MeasureWidget(Panel):
         if label and row is None:
             self.say(f"Label {label} was not there when the labels were measured.")
         elif row is None:
-            self.selection.clear()
+            if not add:
+                self.selection.clear()
         elif known.shown[row] and add:
             self.selection.toggle(row)
         elif known.shown[row]:
@@ -446,23 +461,9 @@ class MeasureWidget(Panel):
         self.say(f"Made the layer {kept.name}.")
 
     def _on_removed(self, _event: Any = None) -> None:
-        """Let go of layers that are gone; their tables can still be compared."""
-        for layer in [one for one in self._watches if one not in self.viewer.layers]:
-            self._watches.pop(layer).deleteLater()
-            known = self.known.pop(layer, None)
-            if known is not None:
-                self._gone.append(Entry(known.name, known.shown_columns))
+        """Let go of layers that are gone."""
+        self.layers.leave_removed()
         self._on_layer()
-
-    def _on_edited(self) -> None:
-        self._refresh()
-
-    def _watch(self, layer: Labels) -> EditWatch:
-        if layer not in self._watches:
-            watch = EditWatch(layer, self)
-            watch.edited.connect(self._on_edited)
-            self._watches[layer] = watch
-        return self._watches[layer]
 
     def _refresh(self) -> None:
         layer, problem, known = self.labels.layer, self.problem, self._current
@@ -502,16 +503,10 @@ class MeasureWidget(Panel):
         return f"{name}{what}{extension}".replace("/", "-")
 
 
-def _restore(known: dict[Labels, MeasuredLayer]) -> None:
-    """Give all layers their own colours back, and what was hidden."""
-    for one in known.values():
-        one.appearance.restore()
-
-
 def _advice(measured: Measured) -> str:
     if len(measured.table) == 0:
         return "There are no labelled objects in this layer."
-    if len(measured.table) == 1:
+    if may_be_mask(measured.table):
         return ONE_OBJECT
     return "Measured. Click a row, or an object in the canvas."
 
@@ -527,6 +522,7 @@ def _without_labels(has_image: bool) -> str:
 
 def _lines() -> QLabel:
     label = QLabel()
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

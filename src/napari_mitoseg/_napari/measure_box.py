@@ -127,6 +127,10 @@ class ContextBox(QWidget):
         contacts = {one.name: data_of(one) for one in self.contacts.layers()}
         return Context(_data(self.image), _data(self.probability), contacts)
 
+    def labels(self) -> list[Layer]:
+        """Return the labels layers among them."""
+        return [*self.contacts.layers(), self.tissue.layer]
+
     def tissue_mask(self) -> LazyArray | None:
         """Return the mask of the tissue; None for the whole volume."""
         return _data(self.tissue)

@@ -1,5 +1,6 @@
 """A layer that was measured: its table, and how its objects are shown."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_mitoseg._napari.layers import volume_of
 from napari_mitoseg._napari.measure_tasks import Measured
 from napari_mitoseg._napari.object_filter import ObjectFilter
 from napari_mitoseg._napari.object_selection import Rows
+from napari_mitoseg._napari.shared_selection import shared_selection
 from napari_mitoseg.volume import Array, Region
 
 
@@ -40,6 +42,8 @@ class MeasuredLayer:
         What is shown.
     colouring : Colouring or None
         What colours the objects.
+    shared : SharedSelection
+        What is selected of the layer, here and in other panels.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class MeasuredLayer:
         self.filter = ObjectFilter()
         self.colouring: Colouring | None = None
         self.appearance = Appearance(layer, self.columns["index"])
+        self.shared = shared_selection(layer)
         self._watch = watch
         self._n_edits = n_edits
         put_features(layer, presented(self.columns))
@@ -92,15 +97,23 @@ class MeasuredLayer:
         self.appearance.apply()
 
     def highlight(self, rows: Rows) -> None:
-        """Let objects stand out."""
-        self.appearance.selected = rows
-        self.appearance.apply()
+        """Let objects stand out, unless another panel outlines them."""
+        wanted = rows[:0] if self.shared.is_outlined else rows
+        if not np.array_equal(wanted, self.appearance.selected):
+            self.appearance.selected = wanted
+            self.appearance.apply()
 
     def row_of(self, label: int) -> int | None:
         """Return the row of a label; None where it was not there."""
         index = self.columns["index"]
         row = int(np.searchsorted(index, label))
         return row if row < index.size and index[row] == label else None
+
+    def rows_of(self, labels: Iterable[int]) -> Rows:
+        """Return the rows of labels; those that were not there have none."""
+        wanted = np.fromiter(labels, np.int64)
+        found: Rows = np.flatnonzero(np.isin(self.columns["index"], wanted))
+        return found
 
     def place_of(self, row: int) -> tuple[float, float, float] | None:
         """Find a place that an object covers, in voxels, ZYX; None if it is gone."""

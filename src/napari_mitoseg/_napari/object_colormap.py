@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.colormaps.colormap import _texture_dtype
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import PrivateAttr
 
-UNKNOWN = (0.6, 0.6, 0.6, 1.0)
-"""Colour of labels that were not there when the objects were counted."""
+UNKNOWN = ((0.6, 0.6, 0.6, 1.0),)
+"""Colours of labels that were not there when the objects were counted."""
+
+HEADROOM = 4096
+"""New labels above the largest that have a colour each; those above share one."""
 
 LARGEST_TABLE = 1 << 24
 """Largest label that is looked up in a table; above, the labels are searched."""
@@ -29,6 +32,8 @@ class ObjectColormap(DirectLabelColormap):  # type: ignore[misc]  # napari has n
         Labels, ascending, all above 0.
     colours : ndarray of float, shape (n, 4)
         Red, green, blue and opacity of each, 0 to 1.
+    others : array_like of float, shape (m, 4)
+        Colours of labels that are not in the index, given in turn.
 
     Notes
     -----
@@ -48,34 +53,44 @@ class ObjectColormap(DirectLabelColormap):  # type: ignore[misc]  # napari has n
     _palette: Any = PrivateAttr(default=None)
     _table: Any = PrivateAttr(default=None)
     _is_recolourable: bool = PrivateAttr(default=False)
+    _n_others: int = PrivateAttr(default=1)
 
-    def __init__(self, index: NDArray[Any], colours: Colours, **keywords: Any) -> None:
-        keywords["color_dict"] = {None: UNKNOWN, 0: "transparent"}
+    def __init__(
+        self,
+        index: NDArray[Any],
+        colours: Colours,
+        others: ArrayLike = UNKNOWN,
+        **keywords: Any,
+    ) -> None:
+        keywords["color_dict"] = {None: UNKNOWN[0], 0: "transparent"}
         super().__init__(**keywords)
         self._index = np.asarray(index, np.int64)
+        self._n_others = len(np.asarray(others))
         self._is_recolourable = self._index.size <= MOST_NUMBERED
         if self._is_recolourable:
-            self._palette = palette_of(colours)
-            codes = np.arange(2, self._index.size + 2)
+            self._palette = palette_of(colours, others)
+            codes = np.arange(self._index.size) + self._n_others + 1
         else:
-            self._palette, codes = coded(colours)
+            self._palette, codes = coded(colours, others)
         self._codes = codes.astype(self._texture_type)
-        self._table = _table(self._index, self._codes)
+        self._table = self._tabulated()
 
     @property
     def is_recolourable(self) -> bool:
         """Whether each object has a number of its own."""
         return self._is_recolourable
 
-    def recolour(self, colours: Colours) -> None:
+    def recolour(self, colours: Colours, others: ArrayLike = UNKNOWN) -> None:
         """Give the objects other colours; whoever shows them must be told.
 
         Parameters
         ----------
         colours : ndarray of float, shape (n, 4)
             Of each object; only where `is_recolourable`.
+        others : array_like of float, shape (m, 4)
+            Of other labels, as many as before.
         """
-        self._palette = palette_of(colours)
+        self._palette = palette_of(colours, others)
         self._clear_cache()
 
     def colours_of(self, labels: Any) -> Colours:
@@ -137,27 +152,45 @@ class ObjectColormap(DirectLabelColormap):  # type: ignore[misc]  # napari has n
         if self._table is not None:
             return np.take(self._table, labels, mode="clip")
         place = np.minimum(np.searchsorted(self._index, labels), self._index.size - 1)
-        codes = np.where(self._index[place] == labels, self._codes[place], 1)
+        is_known = self._index[place] == labels
+        codes = np.where(is_known, self._codes[place], self._codes_of_others(labels))
         return np.where(labels <= 0, 0, codes).astype(self._codes.dtype)
 
+    def _codes_of_others(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Return the numbers of labels that are not in the index: the same in turn."""
+        return (labels - 1) % self._n_others + 1
 
-def palette_of(colours: Colours) -> Colours:
-    """Return the colours of all numbers: of nothing, of unknown labels, of objects."""
-    return np.concatenate([[(0, 0, 0, 0), UNKNOWN], colours]).astype(np.float32)
+    def _tabulated(self) -> Any:
+        """Return the codes of all labels and some above; None if there are too many."""
+        largest = int(self._index.max(initial=0))
+        if largest > LARGEST_TABLE:
+            return None
+        labels = np.arange(largest + 1 + HEADROOM)
+        table = self._codes_of_others(labels).astype(self._codes.dtype)
+        table[self._index] = self._codes
+        table[0] = 0
+        return table
 
 
-def coded(colours: Colours) -> tuple[Colours, NDArray[np.uint16]]:
+def palette_of(colours: Colours, others: ArrayLike) -> Colours:
+    """Return the colours of all numbers: of nothing, of other labels, of objects."""
+    return np.concatenate([[(0, 0, 0, 0)], others, colours]).astype(np.float32)
+
+
+def coded(colours: Colours, others: ArrayLike) -> tuple[Colours, NDArray[np.uint16]]:
     """Give each of the different colours a number.
 
     Parameters
     ----------
     colours : ndarray of float, shape (n, 4)
         Red, green, blue and opacity, 0 to 1.
+    others : array_like of float, shape (k, 4)
+        Colours of other labels.
 
     Returns
     -------
     palette : ndarray of float32, shape (m, 4)
-        First transparent, then that of unknown labels, then the different colours,
+        First transparent, then those of other labels, then the different colours,
         each rounded to 1/255.
     codes : ndarray of uint16, shape (n,)
         Which of the palette each one is; 0 where it is transparent.
@@ -166,17 +199,6 @@ def coded(colours: Colours) -> tuple[Colours, NDArray[np.uint16]]:
     packed = np.ascontiguousarray(bytes_).view(np.uint32).reshape(-1)
     different, codes = np.unique(packed, return_inverse=True)
     kept = (different.view(np.uint8).reshape(-1, 4) / 255).astype(np.float32)
-    palette = palette_of(kept)
-    numbers = codes.reshape(-1) + 2
+    palette = palette_of(kept, others)
+    numbers = codes.reshape(-1) + 1 + len(np.asarray(others))
     return palette, np.where(bytes_[:, 3] == 0, 0, numbers).astype(np.uint16)
-
-
-def _table(index: NDArray[np.int64], codes: NDArray[Any]) -> Any:
-    """Return the code of every label up to one above the largest; None if too many."""
-    largest = int(index.max(initial=0))
-    if largest > LARGEST_TABLE:
-        return None
-    table = np.ones(largest + 2, codes.dtype)
-    table[index] = codes
-    table[0] = 0
-    return table

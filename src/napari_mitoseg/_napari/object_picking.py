@@ -15,9 +15,9 @@ from napari_mitoseg._napari.canvas_mouse import (
     adds,
     voxels_along,
 )
+from napari_mitoseg._napari.editable import is_corrected
 from napari_mitoseg._napari.lifetime import at_end
-
-PAN_ZOOM = "pan_zoom"
+from napari_mitoseg._napari.shared_selection import CLICKING
 
 
 class ObjectPicker(QObject):
@@ -51,9 +51,12 @@ class ObjectPicker(QObject):
     def _on_pressed(self, viewer: ViewerModel, event: Any) -> Generator[None]:
         """Take a press and a release in one place for a click."""
         active = viewer.layers.selection.active
-        is_drawing = active is not None and str(active.mode) != PAN_ZOOM
+        is_drawing = active is not None and str(active.mode) != CLICKING
         if self.layer not in viewer.layers or is_drawing or event.button != LEFT_BUTTON:
             return
+        # Not "is": to plugins napari gives a proxy of the active layer.
+        if active == self.layer and is_corrected(self.layer):
+            return  # the click selects there, and from there here
         begin = np.asarray(event.pos)
         farthest = 0.0
         yield

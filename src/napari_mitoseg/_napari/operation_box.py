@@ -126,6 +126,7 @@ class OperationBox(QWidget):
                 if form.has_row(field):
                     form.show_row(field, shown=False)
             form.changed.connect(self._on_form)
+            form.hide()  # operations that need nothing more never show theirs
             self._forms[name] = form
             self._settings.addWidget(form)
         return self._forms[name]

@@ -11,6 +11,7 @@ from napari.utils.notifications import (
     show_error,
 )
 from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -23,7 +24,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_mitoseg._napari.docking import tab_with_others
 from napari_mitoseg._napari.form import problem_label
+from napari_mitoseg._napari.layer_reading import Reading
+from napari_mitoseg._napari.lifetime import at_end
 from napari_mitoseg._napari.worker import JobRunner
 from napari_mitoseg.errors import JobError, MitoSegError
 from napari_mitoseg.jobs import Job, Progress
@@ -74,7 +78,12 @@ class Panel(QWidget):
         self._done: Callable[[Any], None] | None = None
         self._stopped: Callable[[], None] | None = None
         self._to_show: list[Callable[[], None]] = []
+        held: list[Reading] = []
+        self._held = held
+        at_end(self, lambda: _let_go(held))
         self._show_next = timer(self, 0, self._show_one)
+        self._is_placed = False
+        self._place = timer(self, 0, self._on_placed)
         self._arrange()
 
     @property
@@ -88,6 +97,7 @@ class Panel(QWidget):
         job: Callable[..., Job[Any]],
         *args: Any,
         stopped: Callable[[], None] | None = None,
+        reads: Reading | None = None,
     ) -> None:
         """Run a job in a thread; nothing else can be run until it ends.
 
@@ -101,10 +111,15 @@ class Panel(QWidget):
             Its arguments, captured now.
         stopped : callable, optional
             Called when the job was cancelled or has failed.
+        reads : Reading, optional
+            Layers that must stay as they are until the job has ended.
         """
         if self.is_busy:
             return
         self._done, self._stopped = done, stopped
+        if reads is not None:
+            reads.begin()
+            self._held.append(reads)
         self.progress.begin()
         self.runner.start(job, *args)
 
@@ -163,6 +178,16 @@ class Panel(QWidget):
         """Return what a job says about the time left; None where it says nothing."""
         return None
 
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - named by Qt
+        """Share the place of other panels, when napari has placed the dock."""
+        super().showEvent(event)
+        if not self._is_placed:
+            self._place.start()
+
+    def _on_placed(self) -> None:
+        self._is_placed = True
+        tab_with_others(self, Panel)
+
     def _arrange(self) -> None:
         scroll = QScrollArea()
         scroll.setWidget(self.body)
@@ -213,6 +238,7 @@ class Panel(QWidget):
     def _on_busy_changed(self, busy: bool) -> None:
         if not busy:
             self.progress.end()
+            _let_go(self._held)
         self.on_busy(busy)
 
 
@@ -340,6 +366,12 @@ def timer(parent: QObject, milliseconds: int, slot: Callable[[], None]) -> QTime
     found.setInterval(milliseconds)
     found.timeout.connect(slot)
     return found
+
+
+def _let_go(held: list[Reading]) -> None:
+    for one in held:
+        one.end()
+    held.clear()
 
 
 def _status_label() -> QLabel:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mitoseg.morphology.bins import bin_edges
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_POINTS = 20_000
 """Points that are drawn; a selection by lasso takes all."""
 
-MOST_BINS = 120
 MOST_IN_STRIP = 1500
 CAPTION = 14
 """Characters of a line under a group."""
@@ -275,42 +276,6 @@ def is_drawn(values: Numbers, *, log: bool) -> Mask:
     """Say which values have a place on an axis."""
     known = np.isfinite(values)
     return known & (values > 0) if log else known
-
-
-def bin_edges(values: Numbers, *, log: bool) -> Numbers:
-    """Return the edges of a histogram, at equal distances on its axis.
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (n,)
-        Finite; above 0 where the axis is logarithmic.
-    log : bool
-        Whether it is.
-
-    Returns
-    -------
-    ndarray of float, shape (m + 1,)
-        At most 120 bins, as many as numpy's ``"auto"`` finds right.
-    """
-    given = np.log10(values) if log else values
-    edges = np.histogram_bin_edges(given, bins=min(MOST_BINS, n_bins(given)))
-    if log and values.size:
-        # Rounding must not leave out the least and the most.
-        edges = 10**edges
-        edges[[0, -1]] = values.min(), values.max()
-    return edges
-
-
-def n_bins(values: Numbers) -> int:
-    """Count bins after Freedman and Diaconis, or Sturges where there are few values."""
-    if values.size < 2 or np.ptp(values) == 0:
-        return 1
-    quartiles = np.percentile(values, [25, 75])
-    width = 2 * float(np.ptp(quartiles)) / np.cbrt(values.size)
-    sturges = int(np.ceil(np.log2(values.size))) + 1
-    if width <= 0:
-        return sturges
-    return max(sturges, int(min(np.ceil(np.ptp(values) / width), MOST_BINS)))
 
 
 def thinned(values: Any, most: int) -> Any:

@@ -27,10 +27,11 @@ from napari_mitoseg._napari.editable import (
 )
 from napari_mitoseg._napari.file_patterns import file_patterns
 from napari_mitoseg._napari.layer_choice import LayerChoice
+from napari_mitoseg._napari.layer_reading import Reading
 from napari_mitoseg._napari.layers import (
+    calibrate,
     displayed_slice,
     placement,
-    set_spacing,
     spacing_of,
     volume_of,
 )
@@ -128,7 +129,15 @@ class ProofreadWidget(Panel):
         objects = () if kind == SLICE else review.reviewed
         done = partial(self._on_annotated, known, len(slices), len(objects))
         work = session.editor.workspace
-        self.run(done, proofread_tasks.annotate, work, slices, objects, known.labels)
+        self.run(
+            done,
+            proofread_tasks.annotate,
+            work,
+            slices,
+            objects,
+            known.labels,
+            reads=Reading("turned into annotation", session.layer),
+        )
 
     def copy(self) -> None:
         """Read labels that cannot be written to into a layer that can."""
@@ -141,7 +150,8 @@ class ProofreadWidget(Panel):
         """Write the labels in the format that the ending of the path says."""
         layer = self.labels.layer
         if layer is not None and not self.is_busy:
-            self.run(self._on_saved, proofread_tasks.save, volume_of(layer), path)
+            job, reads = proofread_tasks.save, Reading("saved", layer)
+            self.run(self._on_saved, job, volume_of(layer), path, reads=reads)
 
     def on_busy(self, busy: bool) -> None:
         """Enable what may be used now."""
@@ -188,6 +198,7 @@ class ProofreadWidget(Panel):
 
     def _connect(self) -> None:
         self.labels.changed.connect(self._on_layer)
+        self.labels.altered.connect(self._on_altered)
         self.spacing.edited.connect(self._on_spacing)
         self.start_button.clicked.connect(self._on_start_button)
         self.copy_button.clicked.connect(self.copy)
@@ -346,10 +357,12 @@ class ProofreadWidget(Panel):
         if layer is None or spacing == spacing_of(layer):
             return
         self._asks_spacing = True  # it may be corrected as long as it is new
-        set_spacing(layer, spacing)
+        calibrate(self.viewer, layer, spacing)
+
+    def _on_altered(self) -> None:
+        """Follow a spacing that was given here, or in another panel."""
         if self.control is not None:
             self.control.refresh()
-        self.viewer.reset_view()
         self._refresh()
 
     def _on_copied(self, original: Labels, labels: Any) -> None:

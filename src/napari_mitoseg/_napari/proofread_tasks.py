@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_mitoseg.annotation.encoding import as_annotation
-from napari_mitoseg.io import write_labels
+from napari_mitoseg.exporting import save_labels
 from napari_mitoseg.io.limits import check_copy
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.proofreading import (
@@ -51,10 +51,8 @@ def copy(volume: Volume) -> Job[Array]:
 
 
 def save(labels: Volume, path: Path) -> Job[Path]:
-    """Write labels in the format its name asks for; see `write_labels`."""
-    yield Progress(0, 1, f"Writing {path.name}")
-    write_labels(path, labels.data, labels.spacing, labels.name)
-    return path
+    """Write labels in the format its name asks for; see `save_labels`."""
+    return (yield from save_labels(labels, path))
 
 
 def rank(

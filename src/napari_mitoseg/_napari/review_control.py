@@ -14,6 +14,7 @@ from napari_mitoseg._napari import proofread_tasks
 from napari_mitoseg._napari.comparison import Part
 from napari_mitoseg._napari.edit_keys import CORRECT, FIXED, NEXT, PREVIOUS
 from napari_mitoseg._napari.edit_session import EditSession
+from napari_mitoseg._napari.layer_reading import Reading
 from napari_mitoseg._napari.layers import data_of, look_at
 from napari_mitoseg._napari.lifetime import at_end
 from napari_mitoseg._napari.panel import timer
@@ -126,7 +127,14 @@ class ReviewControl(QObject):
             _others(self._box.others.layer, self),
         )
         workspace, reasons = self.session.editor.workspace, self._box.wanted()
-        self._work(self._on_ranked, proofread_tasks.rank, workspace, evidence, reasons)
+        self._work(
+            self._on_ranked,
+            proofread_tasks.rank,
+            workspace,
+            evidence,
+            reasons,
+            reads=Reading("ranked", self.session.layer),
+        )
 
     def go(self, direction: int) -> None:
         """Look at the next open object, or at the one before.
@@ -143,7 +151,7 @@ class ReviewControl(QObject):
         item = find(self.current)
         if item is None:
             done = "All objects are reviewed." if direction > 0 else "It is the first."
-            self.said.emit(done)
+            self.said.emit(done if len(self.queue) else "There are no objects.")
         else:
             self.look_at(item.label)
 

@@ -107,12 +107,14 @@ def measure(  # noqa: PLR0913 - the options of the command
 
 def _say_what_to_know(name: str, table: "MeasurementTable") -> None:
     """Point out labels that are hardly what was meant."""
+    from napari_mitoseg.morphology import may_be_mask
+
     if len(table) == 0:
         say(f"{name} holds no object: the table has no rows.")
-    elif table.columns["index"].tolist() == [1]:
+    elif may_be_mask(table):
         say(
-            f"All of {name} has the label 1 and counts as one object. If it is a mask, "
-            "measure its instances: segment writes them as instances.tif."
+            f"Everything in {name} has one label and counts as one object. If it is a "
+            "mask, measure its instances: segment writes them as instances.tif."
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.io.endings import format_of
 from napari_mitoseg.io.label_types import LARGEST, PackedLabels
 from napari_mitoseg.io.tiff import write_labels_ome_tiff, write_labels_tiff
 from napari_mitoseg.registry import Registry
@@ -138,17 +139,7 @@ def label_format_of(path: str | Path) -> str:
     >>> label_format_of("a.tif"), label_format_of("a.ome.tif")
     ('imagej-tiff', 'ome-tiff')
     """
-    endings = {
-        ending: name for name, one in label_formats.items() for ending in one.extensions
-    }
-    found = [ending for ending in endings if str(path).lower().endswith(ending)]
-    if not found:
-        msg = (
-            f"{Path(path).name} has no ending that says how to write labels. Give one "
-            f"of {', '.join(sorted(endings))}."
-        )
-        raise InvalidParameterError(msg)
-    return endings[max(found, key=len)]
+    return format_of(label_formats, path, "labels")
 
 
 def _file_under(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.io.atomic import staged
+from napari_mitoseg.io.endings import format_of
 from napari_mitoseg.registry import Registry
 
 MeshUnit = Literal["micrometre", "nanometre"]
@@ -59,8 +60,8 @@ class MeshFormat:
     ----------
     title : str
         Name on screen.
-    extension : str
-        Ending of file names.
+    extensions : tuple of str
+        Endings of file names, the usual one first.
     opened_by : str
         Programs that open it, for the tip.
     writer : callable
@@ -70,7 +71,7 @@ class MeshFormat:
     """
 
     title: str
-    extension: str
+    extensions: tuple[str, ...]
     opened_by: str
     writer: Writer
     keeps_objects: bool
@@ -139,15 +140,7 @@ def mesh_format_of(path: str | Path) -> str:
     InvalidParameterError
         If no format has the ending; the message lists them.
     """
-    endings = {one.extension: name for name, one in mesh_formats.items()}
-    suffix = Path(path).suffix.lower()
-    if suffix not in endings:
-        msg = (
-            f"{Path(path).name} has no ending that says how to write surfaces. Give "
-            f"one of {', '.join(endings)}."
-        )
-        raise InvalidParameterError(msg)
-    return endings[suffix]
+    return format_of(mesh_formats, path, "surfaces")
 
 
 def as_surface(mesh: TriangleMesh, unit: MeshUnit) -> Surface:
@@ -196,7 +189,7 @@ def _file_under(
     """Return a decorator that makes a function the writer of a new format."""
 
     def register(writer: Writer) -> Writer:
-        entry = MeshFormat(title, extension, opened_by, writer, keeps_objects)
+        entry = MeshFormat(title, (extension,), opened_by, writer, keeps_objects)
         mesh_formats.register(name)(entry)
         return writer
 

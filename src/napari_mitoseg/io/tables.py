@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.io.atomic import staged
+from napari_mitoseg.io.endings import format_of
 from napari_mitoseg.registry import Registry
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
@@ -90,15 +91,7 @@ def table_format_of(path: str | Path) -> TableFormat:
     >>> table_format_of("objects.XLSX").title
     'Excel'
     """
-    suffix = Path(path).suffix.lower()
-    endings = {e: name for name, one in table_formats.items() for e in one.extensions}
-    if suffix in endings:
-        return table_formats[endings[suffix]]
-    msg = (
-        f"{Path(path).name} has no ending that says how to write a table. Give one of "
-        f"{', '.join(endings)}."
-    )
-    raise InvalidParameterError(msg)
+    return table_formats[format_of(table_formats, path, "a table")]
 
 
 def write_table_csv(path: str | Path, columns: Columns) -> None:

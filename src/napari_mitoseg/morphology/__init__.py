@@ -11,7 +11,7 @@ from napari_mitoseg.morphology.settings import (
     column_info,
 )
 from napari_mitoseg.morphology.skeleton import Skeleton, skeletonize_object
-from napari_mitoseg.morphology.summary import summarize
+from napari_mitoseg.morphology.summary import may_be_mask, summarize
 from napari_mitoseg.morphology.survey import Context, Survey, survey_labels
 from napari_mitoseg.morphology.table import MeasurementTable, measure_labels
 
@@ -31,6 +31,7 @@ __all__ = [
     "crop_object",
     "families",
     "iter_objects",
+    "may_be_mask",
     "measure_labels",
     "mesh_object",
     "skeletonize_object",

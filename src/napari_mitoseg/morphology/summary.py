@@ -11,6 +11,11 @@ from napari_mitoseg.volume import Array, LazyArray, Spacing, cubic_micrometres
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
+def may_be_mask(table: MeasurementTable) -> bool:
+    """Say whether there is one object only: a mask, perhaps, and no labels."""
+    return len(table) == 1
+
+
 def summarize(
     table: MeasurementTable,
     labels_shape: Sequence[int],

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from napari_mitoseg.morphology import MeasurementTable, column_info
+from napari_mitoseg.morphology.bins import bin_edges
 from napari_mitoseg.report.figures import BLUE, GREY, new_figure
 
 SHOWN = (
@@ -31,6 +32,9 @@ SHOWN = (
 """Columns that are drawn, those that say most first."""
 
 MOST = 6
+MOST_BINS = 40
+"""Bins that can be told apart in a small picture."""
+
 WIDE = 30
 """Ratio of the largest to the least value from which on the axis is logarithmic."""
 
@@ -121,12 +125,7 @@ def _finite(values: NDArray[np.generic]) -> NDArray[np.float64]:
 def _draw_one(axes: Axes, name: str, values: NDArray[np.float64]) -> None:
     info, least, most = column_info(name), values.min(), values.max()
     is_wide = least > 0 and most > WIDE * least
-    n_bins = int(np.clip(np.sqrt(values.size) * 1.5, 8, 40))
-    edges = (
-        np.geomspace(least, most, n_bins + 1)
-        if is_wide
-        else np.linspace(least, most, n_bins + 1)
-    )
+    edges = bin_edges(values, log=is_wide, most=MOST_BINS)
     axes.hist(values, edges.tolist(), color=BLUE, alpha=0.85, edgecolor="white")
     axes.axvline(float(np.median(values)), color="#d1495b", linewidth=1.5)
     if is_wide:

@@ -1,5 +1,8 @@
 """All objects in space, drawn from their surfaces."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -31,7 +34,22 @@ TICKS = 7
 Triangles = NDArray[np.float64]
 
 
-def draw_view(content: ReportContent) -> Job[Figure]:
+class View(NamedTuple):
+    """A picture of objects in space.
+
+    Attributes
+    ----------
+    figure : Figure
+        The picture.
+    n_drawn : int
+        How many objects are in it: those too small for it are not.
+    """
+
+    figure: Figure
+    n_drawn: int
+
+
+def draw_view(content: ReportContent) -> Job[View]:
     """Draw the surfaces of the objects, in a box with lengths in µm.
 
     Parameters
@@ -46,8 +64,8 @@ def draw_view(content: ReportContent) -> Job[Figure]:
 
     Returns
     -------
-    Figure
-        The view: x to the right, y downwards as in the slices, z into the depth.
+    View
+        x to the right, y downwards as in the slices, z into the depth.
 
     Raises
     ------
@@ -64,7 +82,7 @@ def draw_view(content: ReportContent) -> Job[Figure]:
     if labels.spacing is None:
         msg = "The spacing of the labels is not known."
         raise LookupError(msg)
-    copy, spacing = coarse_copy(labels, labels.spacing)
+    copy, spacing, first = coarse_copy(labels, labels.spacing)
     survey = drain(survey_labels(copy, spacing))
     rows = np.argsort(-survey.n_voxels, kind="stable")[:MOST]
     triangles, colours = [np.zeros((0, 3, 3))], [np.zeros((0, 3))]
@@ -72,13 +90,14 @@ def draw_view(content: ReportContent) -> Job[Figure]:
         yield Progress(done, rows.size, "Drawing the objects")
         mesh = mesh_object(crop.mask, spacing, crop.region.start)
         corners, shade = lit(mesh)
-        triangles.append(corners)
+        triangles.append(corners + placed(first))
         colours.append(np.outer(shade, np.array(colour_of(crop.label)) / 255))
     size = np.multiply(labels.shape, labels.spacing) / 1e3
-    return _drawn(np.concatenate(triangles), np.concatenate(colours), size)
+    figure = _drawn(np.concatenate(triangles), np.concatenate(colours), size)
+    return View(figure, rows.size)
 
 
-def coarse_copy(labels: Volume, spacing: Spacing) -> tuple[Array, Spacing]:
+def coarse_copy(labels: Volume, spacing: Spacing) -> tuple[Array, Spacing, Spacing]:
     """Copy every n-th voxel, so that voxels come close to cubes.
 
     Parameters
@@ -94,12 +113,46 @@ def coarse_copy(labels: Volume, spacing: Spacing) -> tuple[Array, Spacing]:
         Some two million voxels at most.
     spacing : tuple of float
         Distance between the voxels that were copied.
+    first : tuple of float
+        Centre of the first of them, in nm from the corner of the volume, ZYX.
     """
     volume = np.prod(np.multiply(labels.shape, spacing))
     side = np.cbrt(volume / COARSE)
     z, y, x = (max(1, round(side / one)) for one in spacing)
-    planes = [labels.read_slice(k)[::y, ::x] for k in range(0, labels.shape[0], z)]
-    return np.stack(planes), (spacing[0] * z, spacing[1] * y, spacing[2] * x)
+    # The middle of each block stands for it.
+    starts = [
+        min(n, size - 1) // 2 for n, size in zip((z, y, x), labels.shape, strict=True)
+    ]
+    rows, columns = slice(starts[1], None, y), slice(starts[2], None, x)
+    planes = [
+        labels.read_slice(k)[rows, columns]
+        for k in range(starts[0], labels.shape[0], z)
+    ]
+    k, j, i = ((n + 0.5) * one for n, one in zip(starts, spacing, strict=True))
+    copied = (spacing[0] * z, spacing[1] * y, spacing[2] * x)
+    return np.stack(planes), copied, (k, j, i)
+
+
+def placed(position: Sequence[float]) -> NDArray[np.float64]:
+    """Return where a position is in the view.
+
+    Parameters
+    ----------
+    position : sequence of float
+        In nm, ZYX.
+
+    Returns
+    -------
+    ndarray of float, shape (3,)
+        In µm: x to the right, z into the depth, y downwards.
+
+    Examples
+    --------
+    >>> placed((1000.0, 2000.0, 3000.0)).tolist()
+    [3.0, 1.0, -2.0]
+    """
+    z, y, x = position
+    return np.array([x, z, -y]) / 1e3
 
 
 def lit(mesh: Mesh) -> tuple[Triangles, NDArray[np.float64]]:
@@ -118,11 +171,11 @@ def lit(mesh: Mesh) -> tuple[Triangles, NDArray[np.float64]]:
         Brightness, 0 to 1.
     """
     vertices, faces = as_surface(mesh, "micrometre")
-    placed = np.stack([vertices[:, 0], vertices[:, 2], -vertices[:, 1]], axis=1)
-    corners = placed[faces].astype(float)
+    turned = np.stack([vertices[:, 0], vertices[:, 2], -vertices[:, 1]], axis=1)
+    corners = turned[faces].astype(float)
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     # Normals of the corners, the mean of those around: facets are not seen then.
-    normals = np.zeros(placed.shape)
+    normals = np.zeros(turned.shape)
     for k in range(3):
         np.add.at(normals, faces[:, k], across)
     smooth = normals[faces].sum(axis=1)

@@ -112,17 +112,26 @@ def _opening(content: ReportContent, summary: Mapping[str, float]) -> Iterator[s
 
 
 def _view(content: ReportContent) -> Job[str]:
-    figure = yield from draw_view(content)
-    n = len(content.table)
-    which = "All objects" if n <= MOST else f"The {MOST} largest of {n} objects"
+    view = yield from draw_view(content)
     return page.part(
         "In space",
         page.picture(
-            as_data_uri(figure),
+            as_data_uri(view.figure),
             "Surfaces of the objects in space",
-            f"{which}, in the colours of the slices; y runs downwards as in these.",
+            f"{_which(view.n_drawn, len(content.table))}, in the colours of the "
+            "slices; y runs downwards as in these.",
         ),
     )
+
+
+def _which(n_drawn: int, n_objects: int) -> str:
+    """Say which objects are in the view."""
+    if n_drawn == n_objects:
+        return "All objects"
+    if n_drawn == MOST:
+        return f"The {MOST} largest of {n_objects} objects"
+    missing = n_objects - n_drawn
+    return f"{n_drawn} of {n_objects} objects ({missing} too small to be seen here)"
 
 
 def _closing(content: ReportContent) -> Iterator[str]:

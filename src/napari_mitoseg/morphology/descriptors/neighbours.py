@@ -22,8 +22,8 @@ DISTANCE = ColumnInfo(
     "nearest_distance_nm",
     "Distance to the nearest",
     "nm",
-    "Gap between the object and the nearest other one, 0 where they touch: distance "
-    "between the nearest voxels, as boxes.",
+    "Gap between the object and the nearest other one, 0 where they touch. Nearest is "
+    "the pair of voxels whose centres are nearest; the gap is between their sides.",
 )
 NEAREST = ColumnInfo(
     "nearest_label",

@@ -46,9 +46,13 @@ class SplitByDistance(Operation):
         basins = find_basins(distance_inside(crop.mask, workspace.spacing))
         parts, n = basins.parts(self.n_parts, self.min_depth_nm)
         if n < 2:
-            msg = (
-                f"Object {self.label} has no neck {self.min_depth_nm:g} nm deep or "
-                "deeper. Ask for a smaller depth, or split it by points or by a line."
-            )
-            raise InvalidParameterError(msg)
+            raise InvalidParameterError(self._no_neck())
         yield divided(workspace, crop, largest_first(parts, n), n)
+
+    def _no_neck(self) -> str:
+        if not self.min_depth_nm:
+            return f"Object {self.label} has no neck. Split it by points or by a line."
+        return (
+            f"Object {self.label} has no neck {self.min_depth_nm:g} nm deep or deeper. "
+            "Ask for a smaller depth, or split it by points or by a line."
+        )
