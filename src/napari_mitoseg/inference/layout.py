@@ -218,7 +218,8 @@ def plan_passes(
         ready = TrainedModel(model.card, network)
         memory = measure_memory(network, device)
         layout = lay_out(volume, ready, settings, region, memory, device)
-        return (Pass(ready, layout, memory, settings.augmentation),)
+        views = settings.augmentation if network.turns else 1
+        return (Pass(ready, layout, memory, views),)
     views = max(settings.augmentation, network.views)
     last = TrainedModel(model.card, network.refinement)
     memory = measure_memory(last.network, device)
