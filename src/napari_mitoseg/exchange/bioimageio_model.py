@@ -272,9 +272,10 @@ def _context(image: TensorDescription, description: ModelDescription) -> int:
 def _dtype(image: TensorDescription) -> str:
     """Return the type of numbers that the network itself takes."""
     asked = [s.get("dtype") for name, s in image.operations if name == "ensure_dtype"]
-    if asked:
-        return str(asked[-1])
-    return "float32" if image.operations else image.dtype
+    wanted = str(asked[-1]) if asked else image.dtype
+    # Descriptions often leave out that what is normalised is no whole number any more.
+    is_changed = any(name != "ensure_dtype" for name, _ in image.operations)
+    return "float32" if is_changed and "float" not in wanted else wanted
 
 
 def _card(

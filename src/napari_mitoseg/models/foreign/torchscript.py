@@ -54,7 +54,8 @@ class TorchScriptNetwork(ForeignNetwork):
             reason = str(error).strip().splitlines()[0]
             msg = f"The TorchScript cannot be loaded ({reason}). Get the file again."
             raise WeightsError(msg) from error
-        self.module = module.eval()
+        # Before it is copied: the weights of a copy would have a history.
+        self.module = module.eval().requires_grad_(False)
 
     def run(self, image: Tensor) -> Any:
         """Return what the network returns."""
