@@ -54,8 +54,10 @@ class TorchScriptNetwork(ForeignNetwork):
             reason = str(error).strip().splitlines()[0]
             msg = f"The TorchScript cannot be loaded ({reason}). Get the file again."
             raise WeightsError(msg) from error
-        # Before it is copied: the weights of a copy would have a history.
-        self.module = module.eval().requires_grad_(False)
+        self.module = module.eval()
+        for parameter in self.module.parameters():
+            # Before the network is copied: weights of a copy would have a history.
+            parameter.requires_grad_(requires_grad=False)
 
     def run(self, image: Tensor) -> Any:
         """Return what the network returns."""
