@@ -24,12 +24,15 @@ from napari_mitoseg.exchange import download as downloads
 from napari_mitoseg.exchange.download import check_address, download
 from napari_mitoseg.exchange.export import export_model
 from napari_mitoseg.exchange.install import remove_model
+from napari_mitoseg.inference.predict import predict_maps
+from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.foreign.torchscript import quiet
 from napari_mitoseg.models.public import PUBLIC
 from napari_mitoseg.models.zoo import find_model, load_model, model_names
+from napari_mitoseg.postprocessing import Chain
 from napari_mitoseg.training.dense_settings import DenseSettings
-from napari_mitoseg.volume import Volume
+from napari_mitoseg.volume import Region, Volume
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -232,6 +235,35 @@ def test_centres_and_offsets_become_borders(
     border[4:12, 9:11] = 1
     assert (maps[:, 1] == border).all()
     assert (np.round(maps[:, 0]) == (grey == 0)).all()
+
+
+def test_touching_objects_are_two_through_all_slices(
+    mitonet: Path, install: Any
+) -> None:
+    model = load_model(install(mitonet, trust=True).name)
+    grey = np.full((4, 32, 32), 255, np.uint8)
+    grey[:, 4:12, 4:20] = 0
+    volume = Volume(grey, (16.0, 16.0, 16.0), "two")
+    maps = drain(predict_maps(volume, model, InferenceSettings(device="cpu")))
+    steps = ["threshold", "seed-map", "connected-components", "seeded-watershed"]
+    labels = drain(Chain([{"step": step} for step in steps]).run(maps)).labels
+    assert labels.max() == 2
+    for left, right in ((4, 10), (10, 20)):
+        assert len(np.unique(labels[:, 4:12, left:right])) == 1
+    assert (labels > 0).sum() == 4 * 8 * 16
+
+
+def test_a_region_is_grouped_as_within_the_whole(mitonet: Path, install: Any) -> None:
+    """The centre of the right object lies outside the region."""
+    model = load_model(install(mitonet, trust=True).name)
+    grey = np.full((1, 32, 32), 255, np.uint8)
+    grey[:, 4:12, 4:20] = 0
+    volume = Volume(grey, (16.0, 16.0, 16.0), "two")
+    settings, region = InferenceSettings(device="cpu"), Region((0, 0, 4), (1, 32, 12))
+    whole = drain(predict_maps(volume, model, settings))
+    part = drain(predict_maps(volume, model, settings, region))
+    assert (part.boundary == whole.boundary[:, :, 4:12]).all()
+    assert part.boundary.any()
 
 
 def test_full_scale_makes_16_bits_what_8_are(

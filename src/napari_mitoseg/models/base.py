@@ -56,6 +56,8 @@ class Network(nn.Module):
         Radius of the receptive field along z, y, x in voxels; exact.
     turns : bool
         Whether a turned image gives turned maps, so that views can be averaged.
+    surroundings : int
+        Pixels of maps around a region that `read_maps` looks at.
     """
 
     Config: ClassVar[type[Params]]
@@ -65,6 +67,7 @@ class Network(nn.Module):
     context: int
     extra: int = 0
     turns: bool = True
+    surroundings: int = 0
     divisor: Shape
     halo: Shape
 

@@ -20,7 +20,8 @@ from napari_mitoseg.volume import Volume
 EPS = 1e-7
 """Closest to 0 and 1 that a probability is taken for, as a logit."""
 
-Tensors = dict[str, Tensor] | list[Tensor]
+SURROUNDINGS = 256
+"""Pixels around a region in which centres are looked for: more than most objects."""
 
 
 class ForeignNetwork(Network):
@@ -49,6 +50,7 @@ class ForeignNetwork(Network):
         self.context = config.context
         self.outputs = config.outputs
         self.turns = not config.is_panoptic
+        self.surroundings = SURROUNDINGS if config.is_panoptic else 0
         self.halo = config.halo
         self.divisor = _divisor(config)
         self.start(content)
