@@ -23,7 +23,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from napari_mitoseg.annotation.file_lock import is_locked, lock
+from napari_mitoseg.file_lock import is_locked, lock
 from napari_mitoseg.annotation.records import (
     MAGIC,
     NOTE,

@@ -18,7 +18,7 @@ from napari_mitoseg.labelling import (
 )
 from napari_mitoseg.params import param
 from napari_mitoseg.postprocessing.state import Kind, State
-from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.step import WHOLE_SLICE, Reach, Step, steps
 from napari_mitoseg.volume import Array
 
 
@@ -48,6 +48,11 @@ class FillHoles(Step):
         HoleShape.SLICE,
         description="Whether a hole is enclosed within its slice or on all sides.",
     )
+
+    @property
+    def neighbourhood(self) -> Reach | None:
+        """The slice of a voxel, or the volume for holes in 3D."""
+        return WHOLE_SLICE if self.enclosed is HoleShape.SLICE else None
 
     def apply(self, state: State) -> State:
         """Fill the holes."""
