@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, tell
+from napari_mitoseg.cli.in_blocks import BlockOptions, Image, segment_in_blocks
 from napari_mitoseg.cli.options import SpacingText, parse_spacing
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName
@@ -28,6 +30,11 @@ def segment(  # noqa: PLR0913 - the options of the command
     format: Literal["tiff", "zarr"] = "tiff",  # noqa: A002 - the option's name
     channel: int | None = None,
     time: int | None = None,
+    blocks: bool | None = None,
+    memory: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    workers: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
+    scheduler: str | None = None,
+    restart: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Segment a stack into semantic, boundary and instance labels.
 
@@ -53,6 +60,19 @@ def segment(  # noqa: PLR0913 - the options of the command
         Which channel to segment, where the file has several.
     time : int, optional
         Which time point to segment, where the file has several.
+    blocks : bool, optional
+        Go block by block, with bounded memory, into an OME-Zarr; when absent, that is
+        done if the volume is too large. A run that is broken off then goes on where it
+        was when the same command is given again.
+    memory : float, optional
+        GB that block by block may be taken, by all workers together; half of what is
+        free when absent.
+    workers : int
+        Processes on this machine that work on blocks.
+    scheduler : str, optional
+        Address of a dask scheduler whose workers work on blocks.
+    restart : bool
+        Begin anew where an unfinished run is in OUT.
     """
     from napari_mitoseg.io.atomic import check_writable
     from napari_mitoseg.io.read import read_volume
@@ -65,13 +85,21 @@ def segment(  # noqa: PLR0913 - the options of the command
         image, spacing=parse_spacing(spacing), channel=channel, time=time
     )
     check_writable(out)
+    options = BlockOptions(blocks, memory, workers, scheduler, restart)
+    if options.wanted(volume.shape, out, format):
+        given = Image(image, parse_spacing(spacing), channel, time)
+        _say_found(segment_in_blocks(given, chosen, out, options), volume.name, out)
+        return
     result = run(run_recipe(volume, chosen))
     run(write_result(result, out, format))
-    found = int(result.segmentation.labels.max(initial=0))
-    objects = "mitochondrion" if found == 1 else "mitochondria"
-    tell(f"{found} {objects} in {volume.name}, written to {out}")
+    _say_found(int(result.segmentation.labels.max(initial=0)), volume.name, out)
     for note in result.notes:
         tell(note)
+
+
+def _say_found(found: int, name: str, out: Path) -> None:
+    objects = "mitochondrion" if found == 1 else "mitochondria"
+    tell(f"{found} {objects} in {name}, written to {out}")
 
 
 @app.command

@@ -178,8 +178,8 @@ class Gather:
         Labels of the parts that take one as a whole.
     folder : Path
         Arrays of the groups.
-    boxes : ndarray of int64, shape (n_groups, 2, 3)
-        First voxel of each and the one behind the last.
+    boxes : Path
+        ``.npy``, shape (n_groups, 2, 3): first voxel of each, the one behind the last.
     giants : View or None
         What the parts larger than the memory have become.
     target : Stored
@@ -188,7 +188,7 @@ class Gather:
 
     whole: View
     folder: Path
-    boxes: Boxes
+    boxes: Path
     giants: View | None
     target: Stored
 
@@ -198,10 +198,11 @@ class Gather:
         labels = self.whole.read(own)
         if self.giants is not None:
             np.maximum(labels, self.giants.read(own), out=labels)
-        first, last = self.boxes[:, 0], self.boxes[:, 1]
+        boxes = np.load(self.boxes)
+        first, last = boxes[:, 0], boxes[:, 1]
         meets = ((first < own.stop) & (last > own.start)).all(axis=1)
         for number in np.flatnonzero(meets):
-            group = _region(*self.boxes[number])
+            group = _region(*boxes[number])
             both = there(shared(group, own))
             array = zarr.open_array(self.folder / str(number), mode="r")
             here = labels[inner(both, own)]
@@ -268,7 +269,7 @@ def grow_seeds(
     task = Gather(
         whole=Renumbered(parts.view, numbers),
         folder=site.folder.path / "arrays" / stage / "groups",
-        boxes=np.array([(g.start, g.stop) for g in groups]).reshape(-1, 2, 3),
+        boxes=site.folder.save(f"{stage}/boxes", _corners(groups)),
         giants=giants,
         target=site.folder.array(
             f"{stage}/labels", site.cutting.shape, "uint32", site.cutting.chunk
@@ -359,6 +360,11 @@ def _flood_giants(
         n_dry = sum(int(found["n_dry"]) for found in records.each("n_dry"))
         known, n_round = target, n_round + 1
     return known
+
+
+def _corners(boxes: list[Region]) -> Boxes:
+    corners = [(box.start, box.stop) for box in boxes]
+    return np.array(corners, np.int64).reshape(-1, 2, 3)
 
 
 def _region(start: Boxes, stop: Boxes) -> Region:

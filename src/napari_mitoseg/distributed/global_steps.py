@@ -6,6 +6,7 @@ decision is a table, and the labels are read through it from then on.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -193,15 +194,15 @@ class TouchingBlock:
     ----------
     gaps, labels : View
         Gaps, and labels beside them.
-    is_hole : View
-        The gaps that are holes.
+    is_hole : Path
+        ``.npy``: which gaps are holes.
     shape : tuple of int
         Size of the volume.
     """
 
     gaps: View
     labels: View
-    is_hole: NDArray[np.bool_]
+    is_hole: Path
     shape: Shape
 
     def __call__(self, block: Block) -> Found:
@@ -209,7 +210,8 @@ class TouchingBlock:
         z, y, x = block.region.stop
         region = Region(block.region.start, (z + 1, y + 1, x + 1)).within(self.shape)
         gaps, labels = self.gaps.read(region), self.labels.read(region)
-        pairs = [touching(gaps, labels, self.is_hole, axis) for axis in range(3)]
+        is_hole = np.load(self.is_hole)
+        pairs = [touching(gaps, labels, is_hole, axis) for axis in range(3)]
         return {"pairs": unique_pairs(*np.concatenate(pairs, axis=1))}
 
 
@@ -221,7 +223,8 @@ def _only_neighbours(
     is_hole: NDArray[np.bool_],
 ) -> Job[NDArray[np.int64]]:
     """Give for each gap the label that fills it; 0 where none does."""
-    task = TouchingBlock(gaps.view, labels.view, is_hole, site.cutting.shape)
+    path = site.folder.save(f"{stage}/holes", is_hole)
+    task = TouchingBlock(gaps.view, labels.view, path, site.cutting.shape)
     blocks = list(site.cutting.blocks)
     records = yield from site.finish(f"{stage}/touching", task, blocks, "Filling holes")
     only = only_neighbours(_all_pairs(records), is_hole.size)

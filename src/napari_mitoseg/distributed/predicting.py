@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 from napari_mitoseg.distributed.blocks import Block
 from napari_mitoseg.distributed.engine import Site
@@ -40,6 +41,9 @@ class PredictBlock:
     model: str
     settings: InferenceSettings
     targets: Mapping[str, Stored]
+
+    resource: ClassVar[str] = "GPU"
+    """What workers are preferred for it, where some are said to have it."""
 
     def __call__(self, block: Block) -> Found:
         """Predict a block."""

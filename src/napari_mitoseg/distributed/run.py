@@ -216,5 +216,9 @@ class _Run:
         if means.memory is not None:
             return means.memory
         earlier = {} if means.restart else read_identity(self.folder)
-        free = int(MEMORY_SHARE * psutil.virtual_memory().available)
-        return int(earlier.get("memory", free))
+        return int(earlier.get("memory", free_memory()))
+
+
+def free_memory() -> int:
+    """Return the bytes that a run takes if it is not told."""
+    return int(MEMORY_SHARE * psutil.virtual_memory().available)
