@@ -3,39 +3,50 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from napari_mitoseg.cli.console import run, tell
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Shape, Spacing
+from napari_mitoseg.volume import Shape
+
+if TYPE_CHECKING:
+    from napari_mitoseg.distributed.sources import FileSource
 
 VOXEL_BYTES = 24
 """Memory that a voxel takes where the whole volume is segmented at once, measured."""
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
 class BlockOptions:
-    """Options of `segment` that are about blocks.
+    """How `segment` goes block by block.
 
     Attributes
     ----------
-    blocks : bool or None
-        Whether to go block by block; None decides by the memory.
-    memory : float or None
-        GB that may be taken; half of what is free when None.
+    blocks : bool, optional
+        Go block by block, with bounded memory, into an OME-Zarr; when absent, that is
+        done if the volume is too large. A run that is broken off then goes on where it
+        was when the same command is given again.
+    memory : float, optional
+        GB that block by block may be taken, by all workers together; half of what is
+        free when absent.
     workers : int
-        Processes on this machine.
-    scheduler : str or None
-        Address of a dask scheduler.
+        Processes on this machine that work on blocks.
+    scheduler : str, optional
+        Address of a dask scheduler whose workers work on blocks.
     restart : bool
-        Whether to forget an unfinished run.
+        Begin anew where an unfinished run is in OUT.
     """
 
-    blocks: bool | None
-    memory: float | None
-    workers: int
-    scheduler: str | None
-    restart: bool
+    blocks: bool | None = None
+    memory: Annotated[float | None, Parameter(validator=Number(gt=0))] = None
+    workers: Annotated[int, Parameter(validator=Number(gte=1))] = 1
+    scheduler: str | None = None
+    restart: Annotated[bool, Parameter(negative=())] = False
 
     @property
     def n_bytes(self) -> int | None:
@@ -83,34 +94,17 @@ class BlockOptions:
         return bool(asked) or too_large or is_partial(out)
 
 
-@dataclass(frozen=True)
-class Image:
-    """What is segmented, as it was given on the command line.
-
-    Attributes
-    ----------
-    path : Path
-        File or folder.
-    spacing : tuple of float or None
-        Overrides the file's, nm, ZYX.
-    channel, time : int or None
-        Which one to take of several.
-    """
-
-    path: Path
-    spacing: Spacing | None
-    channel: int | None
-    time: int | None
+AS_FITS = BlockOptions()
 
 
 def segment_in_blocks(
-    image: Image, recipe: Recipe, out: Path, options: BlockOptions
+    source: "FileSource", recipe: Recipe, out: Path, options: BlockOptions
 ) -> int:
     """Segment a volume block by block; say how to go on if that is broken off.
 
     Parameters
     ----------
-    image : Image
+    source : FileSource
         What is segmented.
     recipe : Recipe
         What to do.
@@ -127,9 +121,7 @@ def segment_in_blocks(
     from napari_mitoseg.distributed.cluster import open_engine
     from napari_mitoseg.distributed.run import Means, segment_blocks
     from napari_mitoseg.distributed.run_folder import is_partial
-    from napari_mitoseg.distributed.sources import FileSource
 
-    source = FileSource(image.path, image.spacing, image.channel, image.time)
     if is_partial(out) and not options.restart:
         tell(f"Going on with the unfinished run in {out}")
     with open_engine(options.workers, options.scheduler) as engine:

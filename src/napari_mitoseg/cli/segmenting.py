@@ -5,36 +5,29 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, tell
-from napari_mitoseg.cli.in_blocks import BlockOptions, Image, segment_in_blocks
-from napari_mitoseg.cli.options import SpacingText, parse_spacing
+from napari_mitoseg.cli.in_blocks import AS_FITS, BlockOptions, segment_in_blocks
+from napari_mitoseg.cli.options import AS_STORED, Opening
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.recipe import Recipe
 
 
 @app.command
-def segment(  # noqa: PLR0913 - the options of the command
+def segment(
     image: Annotated[Path, Parameter(name="INPUT")],
     /,
     *,
     out: Path,
     model: str | None = None,
     recipe: Path | None = None,
-    spacing: SpacingText = None,
+    opening: Opening = AS_STORED,
     device: DeviceName | None = None,
     augmentation: Literal[1, 4, 8] | None = None,
     format: Literal["tiff", "zarr"] = "tiff",  # noqa: A002 - the option's name
-    channel: int | None = None,
-    time: int | None = None,
-    blocks: bool | None = None,
-    memory: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
-    workers: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
-    scheduler: str | None = None,
-    restart: Annotated[bool, Parameter(negative=())] = False,
+    options: BlockOptions = AS_FITS,
 ) -> None:
     """Segment a stack into semantic, boundary and instance labels.
 
@@ -48,47 +41,28 @@ def segment(  # noqa: PLR0913 - the options of the command
         Name or folder of a model; overrides the recipe's.
     recipe : Path, optional
         Recipe to replay; the default recipe when absent.
-    spacing : str, optional
-        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    opening : Opening
+        How the stack is opened.
     device : {"auto", "cpu", "cuda", "mps"}, optional
         Where the network runs; overrides the recipe's.
     augmentation : {1, 4, 8}, optional
         Flipped and turned views averaged; overrides the recipe's.
     format : {"tiff", "zarr"}
         Write TIFF stacks, or one OME-Zarr with image labels.
-    channel : int, optional
-        Which channel to segment, where the file has several.
-    time : int, optional
-        Which time point to segment, where the file has several.
-    blocks : bool, optional
-        Go block by block, with bounded memory, into an OME-Zarr; when absent, that is
-        done if the volume is too large. A run that is broken off then goes on where it
-        was when the same command is given again.
-    memory : float, optional
-        GB that block by block may be taken, by all workers together; half of what is
-        free when absent.
-    workers : int
-        Processes on this machine that work on blocks.
-    scheduler : str, optional
-        Address of a dask scheduler whose workers work on blocks.
-    restart : bool
-        Begin anew where an unfinished run is in OUT.
+    options : BlockOptions
+        How to go block by block.
     """
     from napari_mitoseg.io.atomic import check_writable
-    from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.outputs import write_result
     from napari_mitoseg.pipeline import run_recipe
 
     chosen = Recipe.load(recipe) if recipe else Recipe()
     chosen = chosen.with_overrides(model, device, augmentation)
-    volume = read_volume(
-        image, spacing=parse_spacing(spacing), channel=channel, time=time
-    )
+    volume = opening.read(image)
     check_writable(out)
-    options = BlockOptions(blocks, memory, workers, scheduler, restart)
     if options.wanted(volume.shape, out, format):
-        given = Image(image, parse_spacing(spacing), channel, time)
-        _say_found(segment_in_blocks(given, chosen, out, options), volume.name, out)
+        found = segment_in_blocks(opening.source(image), chosen, out, options)
+        _say_found(found, volume.name, out)
         return
     result = run(run_recipe(volume, chosen))
     run(write_result(result, out, format))

@@ -119,7 +119,7 @@ class PreparedSource:
 
     def __post_init__(self) -> None:
         """Check the steps."""
-        far = [s.name for s in self.preprocessing.steps if not _is_local(s)]
+        far = self.preprocessing.moving
         if far:
             msg = (
                 f"The preprocessing step {far[0]} looks at the whole stack and cannot "
@@ -141,10 +141,6 @@ class PreparedSource:
     def check(self) -> None:
         """Raise ReadError if the image has gone."""
         self.source.check()
-
-
-def _is_local(step: object) -> bool:
-    return bool(getattr(step, "is_local", True))
 
 
 @lru_cache(maxsize=1)
