@@ -4,6 +4,7 @@ Everything that depends on how napari 0.9 keeps scale, units and overlays stands
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from napari_mitoseg.volume import (
 )
 
 AXES = ("z", "y", "x")
+PATH = "napari-mitoseg-path"
+"""Key in the metadata of layers that were opened from a file by us."""
+
 NANOMETRE = "nm"
 GREY_DIMENSIONS = (2, 3)
 
@@ -88,6 +92,12 @@ def set_spacing(layer: Layer, spacing: Spacing) -> None:
     layer.translate = position * np.asarray(layer.scale)
     layer.units = (NANOMETRE,) * layer.ndim
     layer.axis_labels = AXES[-layer.ndim :]
+
+
+def path_of(layer: Layer) -> Path | None:
+    """Return the file a layer was opened from; None where that is not known."""
+    known = layer.metadata.get(PATH) or layer.source.path
+    return Path(known) if known else None
 
 
 def volume_of(layer: Image | Labels) -> Volume:

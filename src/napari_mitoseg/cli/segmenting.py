@@ -16,7 +16,7 @@ from napari_mitoseg.recipe import Recipe
 
 
 @app.command
-def segment(
+def segment(  # noqa: PLR0913 - the options of the command
     image: Annotated[Path, Parameter(name="INPUT")],
     /,
     *,

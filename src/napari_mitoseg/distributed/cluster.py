@@ -126,6 +126,29 @@ def open_engine(workers: int = 1, scheduler: str | None = None) -> Generator[Eng
         yield DaskEngine(client)
 
 
+def list_workers(scheduler: str) -> tuple[str, ...]:
+    """List the workers of a dask cluster: a test of the connection.
+
+    Parameters
+    ----------
+    scheduler : str
+        Address of the scheduler.
+
+    Returns
+    -------
+    tuple of str
+        Address of each worker, and how many blocks it works on at once.
+
+    Raises
+    ------
+    InvalidParameterError
+        If dask is not installed, or the scheduler cannot be reached or has no workers.
+    """
+    with _cluster(1, scheduler) as client:
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        return tuple(f"{name} × {one['nthreads']}" for name, one in workers.items())
+
+
 @contextmanager
 def _cluster(workers: int, scheduler: str | None) -> "Generator[Client]":
     dask = _installed()

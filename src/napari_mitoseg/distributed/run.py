@@ -19,6 +19,7 @@ from napari_mitoseg.distributed.run_folder import (
 )
 from napari_mitoseg.distributed.sources import PreparedSource, Source
 from napari_mitoseg.distributed.state import BlockState
+from napari_mitoseg.distributed.status import telling
 from napari_mitoseg.distributed.views import View
 from napari_mitoseg.distributed.writing import publish, write_blocks
 from napari_mitoseg.io.checks import check_image
@@ -201,13 +202,19 @@ class _Run:
         identity = {**self.identity, "memory": memory}
         with opened(self.folder, identity, restart=means.restart) as kept:
             site = Site(kept, means.engine, cutting)
-            if kept.complete() is None:
-                state = yield from relayed(work(site), partial(as_part, 0, 2))
-                written = write_blocks(site, state, self.recipe)
-                table = yield from relayed(written, partial(as_part, 1, 2))
-                kept.note_complete({"n_objects": len(table)})
-            n_objects = int((kept.complete() or {})["n_objects"])
-            files = publish(kept, self.folder)
+            finished = self._finished(site, work)
+            return (yield from telling(finished, self.folder))
+
+    def _finished(self, site: Site, work: Work) -> Job[BlockResult]:
+        """Do what has not been done, and show the result."""
+        kept = site.folder
+        if kept.complete() is None:
+            state = yield from relayed(work(site), partial(as_part, 0, 2))
+            written = write_blocks(site, state, self.recipe)
+            table = yield from relayed(written, partial(as_part, 1, 2))
+            kept.note_complete({"n_objects": len(table)})
+        n_objects = int((kept.complete() or {})["n_objects"])
+        files = publish(kept, self.folder)
         yield Progress(1, 1, "Written")
         return BlockResult(files, n_objects)
 

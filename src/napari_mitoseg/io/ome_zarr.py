@@ -111,6 +111,34 @@ def labels_path(path: Path, name: str | None = None) -> Path:
     return within / chosen
 
 
+def open_levels(path: Path) -> tuple[list[zarr.Array[Any]], Spacing | None]:
+    """Open all resolutions of an OME-Zarr image or label image.
+
+    Parameters
+    ----------
+    path : Path
+        Group with multiscales over z, y and x, such as `labels_path` finds.
+
+    Returns
+    -------
+    levels : list of zarr.Array, shape (Z, Y, X) each
+        Finest first.
+    spacing : tuple of float or None
+        Of the finest, nm, ZYX.
+
+    Raises
+    ------
+    ReadError
+        If there are no multiscales, or the group is damaged.
+    """
+    with reading(path):
+        group = _image_group(_open_group(path), path)
+        image = parse_multiscales(ngff_of(group.attrs.asdict()), str(path))
+        finest, _ = _finest(group, image, path)
+        levels: list[Any] = [group[name] for name in image.paths[finest:]]
+        return levels, image.spacing(finest)
+
+
 def write_result_zarr(
     path: Path,
     image: Volume | None,
