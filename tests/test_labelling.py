@@ -43,6 +43,22 @@ def test_slabs_are_joined_into_components(small_slabs, shape, share, connectivit
     np.testing.assert_array_equal(labels > 0, mask)
 
 
+@given(
+    st.tuples(st.integers(1, 6), st.integers(1, 9), st.integers(1, 9)),
+    st.integers(2, 80),
+    st.sampled_from([6, 18, 26]),
+    st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=80, deadline=None)
+def test_components_are_numbered_by_their_first_voxel(shape, voxels, near, seed):
+    mask = random_mask(shape, 0.35, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(labelling, "SLAB_VOXELS", voxels)
+        labels, n = label_components(mask, near)
+    numbers, first = np.unique(labels[mask], return_index=True)
+    assert numbers[np.argsort(first)].tolist() == list(range(1, n + 1))
+
+
 def test_a_snake_through_all_slabs_is_one_component(small_slabs):
     mask = np.zeros((12, 5, 5), bool)
     mask[:, 0, 0] = mask[-1, 0, :] = mask[:, 0, 4] = True

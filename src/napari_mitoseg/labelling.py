@@ -221,7 +221,7 @@ def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, in
     Returns
     -------
     labels : ndarray of uint32, shape (Z, Y, X)
-        Components from 1, in an order that depends on the mask alone.
+        Components from 1, in the order of their first voxels, row by row.
     n : int
         Number of components.
 
@@ -236,6 +236,7 @@ def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, in
         return labels, int(labels.max(initial=0))
     labels = np.empty(mask.shape, np.uint32)
     first, pairs = [0], [np.zeros((2, 0), np.int64)]
+    places = [np.zeros(1, np.int64)]
     for slab in slabs:
         part = _components(mask[slab], connectivity)
         if slab != slabs[0]:
@@ -243,7 +244,9 @@ def label_components(mask: Mask, connectivity: Connectivity) -> tuple[Labels, in
             pairs.append(_shared(labels, part, slab) + offsets)
         labels[slab] = part
         first.append(first[-1] + int(part.max(initial=0)))
-    table, n = _joined(first[-1], np.concatenate(pairs, axis=1))
+        places.append(_places(part, first[-1] - first[-2], slab, mask.shape))
+    joined = np.concatenate(pairs, axis=1)
+    table, n = join_numbers(first[-1], joined, np.concatenate(places))
 
     def renumber(k: int) -> None:
         own = _before(slabs[k], (*slabs, slabs[k])[k + 1])
@@ -342,6 +345,85 @@ def join_parts(
     return Joined(numbers, first, last, size, row)
 
 
+def first_voxels(
+    labels: Labels, n: int, start: Sequence[int], shape: Sequence[int]
+) -> NDArray[np.int64]:
+    """Find the first voxel of every label, row by row.
+
+    Parameters
+    ----------
+    labels : ndarray of uint32, shape (Z, Y, X)
+        Part of a volume.
+    n : int
+        Largest label.
+    start : sequence of int
+        Where the part begins in the volume, ZYX.
+    shape : sequence of int
+        Size of the volume.
+
+    Returns
+    -------
+    ndarray of int64, shape (n + 1,)
+        Number of the voxel in the volume, counted in C order; `LARGEST` for labels
+        that the part does not show, and -1 for the background.
+
+    Examples
+    --------
+    >>> labels = np.array([[[0, 2], [1, 2]]], np.uint32)
+    >>> first_voxels(labels, 2, (1, 0, 0), (2, 2, 2)).tolist()
+    [-1, 6, 5]
+    """
+    values = labels.reshape(-1)
+    at = np.flatnonzero(values)[::-1]
+    first = np.full(n + 1, LARGEST)
+    # Of equal labels the last one written stays: the first voxel.
+    first[values[at]] = at
+    there = np.flatnonzero(first < LARGEST)
+    place = np.unravel_index(first[there], labels.shape)
+    moved = [a + b for a, b in zip(place, start, strict=True)]
+    first[there] = np.ravel_multi_index(moved, shape)
+    first[0] = -1
+    return first
+
+
+def join_numbers(
+    n: int, pairs: NDArray[np.int64], first: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], int]:
+    """Give numbers that are joined by pairs the same new number.
+
+    Parameters
+    ----------
+    n : int
+        Largest number; 0 is the background, which no pair has.
+    pairs : ndarray of int64, shape (2, m)
+        Numbers that belong to the same object.
+    first : ndarray of int64, shape (n + 1,)
+        Where each number begins; objects are counted in this order.
+
+    Returns
+    -------
+    table : ndarray of int64, shape (n + 1,)
+        New number of each.
+    n_objects : int
+        Largest new number.
+
+    Examples
+    --------
+    >>> table, n = join_numbers(3, np.array([[1], [3]]), np.array([-1, 9, 4, 5]))
+    >>> table.tolist(), n
+    ([0, 2, 1, 2], 2)
+    """
+    ones = np.ones(pairs.shape[1], bool)
+    graph = coo_array((ones, (pairs[0], pairs[1])), shape=(n + 1, n + 1))
+    n_groups, group = connected_components(graph, directed=False)
+    begins = np.full(n_groups, LARGEST)
+    np.minimum.at(begins, group, first)
+    begins[group[0]] = -1
+    rank = np.empty(n_groups, np.int64)
+    rank[np.argsort(begins, kind="stable")] = np.arange(n_groups)
+    return rank[group], int(n_groups) - 1
+
+
 def unique_pairs(first: Array, second: Array) -> NDArray[np.int64]:
     """List the pairs of values that two arrays have at the same place.
 
@@ -413,15 +495,14 @@ def _shared(labels: Labels, part: Labels, slab: Index) -> NDArray[np.int64]:
     return unique_pairs(old[inside], new[inside])
 
 
-def _joined(n: int, pairs: NDArray[np.int64]) -> tuple[Array, int]:
-    """Give numbers that are joined by pairs the same new number, in order."""
-    ones = np.ones(pairs.shape[1], bool)
-    graph = coo_array((ones, (pairs[0], pairs[1])), shape=(n + 1, n + 1))
-    _, group = connected_components(graph, directed=False)
-    _, first, group = np.unique(group, return_index=True, return_inverse=True)
-    rank = np.empty(first.size, np.int64)
-    rank[np.argsort(first)] = np.arange(first.size)
-    return rank[group], int(first.size) - 1
+def _places(
+    part: Labels, n: int, slab: Index, shape: Sequence[int]
+) -> NDArray[np.int64]:
+    """Say where the numbers of a slab begin; anything that rises where slices do."""
+    if not slab[1].start and slab[1].stop == shape[1]:
+        # Whole slices: their components are numbered in order already.
+        return slab[0].start * shape[1] * shape[2] + np.arange(n)
+    return first_voxels(part, n, [cut.start for cut in slab], shape)[1:]
 
 
 def _slab_statistics(

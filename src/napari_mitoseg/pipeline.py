@@ -139,7 +139,7 @@ def run_recipe(
     check_image(volume)
     yield Progress(0, _TOTAL, "Loading the model")
     model = model or load_model(recipe.model)
-    _check_weights(recipe, model.card)
+    check_weights(recipe, model.card)
     start = _PREPARED_UP_TO if recipe.preprocessing.moving else 0.0
     job = prepare(volume, recipe.preprocessing, recipe.inference.device)
     prepared = yield from _phase(job, 0.0, start)
@@ -150,7 +150,7 @@ def run_recipe(
     chain = segment_again(basis, recipe.postprocessing, cache)
     segmentation = yield from _phase(chain, _NETWORK_UP_TO, 1.0)
     shown = yield from _phase(_maps_on_original(basis), 1.0, 1.0)
-    return Result(shown, segmentation, _complete(recipe, model.card), basis)
+    return Result(shown, segmentation, completed(recipe, model.card), basis)
 
 
 def segment_again(
@@ -226,7 +226,21 @@ def _phase(job: Job[Answer], start: float, stop: float) -> Job[Answer]:
     return relayed(job, report)
 
 
-def _check_weights(recipe: Recipe, card: ModelCard) -> None:
+def check_weights(recipe: Recipe, card: ModelCard) -> None:
+    """Refuse weights that are not those a recipe was made with.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Perhaps with a checksum.
+    card : ModelCard
+        Of the model it names.
+
+    Raises
+    ------
+    WeightsError
+        If there is a checksum, and it is another one.
+    """
     if recipe.weights_sha256 and recipe.weights_sha256 != card.sha256:
         msg = (
             f"The recipe was made with other weights of {recipe.model!r} "
@@ -236,7 +250,21 @@ def _check_weights(recipe: Recipe, card: ModelCard) -> None:
         raise WeightsError(msg)
 
 
-def _complete(recipe: Recipe, card: ModelCard) -> Recipe:
+def completed(recipe: Recipe, card: ModelCard) -> Recipe:
+    """Return a recipe with what is known when it is run.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is run.
+    card : ModelCard
+        Of the model it names.
+
+    Returns
+    -------
+    Recipe
+        With the checksum of the weights and the version of the program.
+    """
     software = f"napari-mitoseg {__version__}"
     known = {"weights_sha256": card.sha256, "software": software}
     return recipe.model_copy(update=known)

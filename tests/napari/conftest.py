@@ -73,6 +73,12 @@ def errors() -> Iterator[list[str]]:
     notification_manager.notification_ready.disconnect(note)
 
 
+@pytest.fixture(autouse=True)
+def _no_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep runs in the background that others have started out of sight."""
+    monkeypatch.setenv("MITOSEG_RUNS", str(tmp_path / "runs"))
+
+
 @pytest.fixture
 def viewer() -> ViewerModel:
     """A viewer without a window."""

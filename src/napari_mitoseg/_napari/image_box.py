@@ -18,6 +18,7 @@ from superqt import QElidingLabel
 
 from napari_mitoseg._napari.form import shrink
 from napari_mitoseg._napari.layers import (
+    PATH,
     calibrate,
     layers_of,
     spacing_of,
@@ -125,6 +126,7 @@ class ImageBox(QWidget):
         """
         data, keywords, _ = opened.layer
         layer = Image(data, multiscale=False, **keywords)
+        layer.metadata[PATH] = str(opened.path)
         self._viewer.add_layer(layer)
         self.choose(layer)
         if self.spacing is None:

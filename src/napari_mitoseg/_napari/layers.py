@@ -4,6 +4,7 @@ Everything that depends on how napari 0.9 keeps scale, units and overlays stands
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from napari_mitoseg.volume import (
 )
 
 AXES = ("z", "y", "x")
+PATH = "napari-mitoseg-path"
+"""Key in the metadata of layers that were opened from a file by us."""
+
 NANOMETRE = "nm"
 GREY_DIMENSIONS = (2, 3)
 
@@ -110,6 +114,12 @@ def calibrate(viewer: ViewerModel, layer: Layer, spacing: Spacing) -> None:
     if layer.ndim == 3:
         point = layer.data_to_world((z, 0, 0))
         viewer.dims.set_point(viewer.dims.ndim - 3, float(point[0]))
+
+
+def path_of(layer: Layer) -> Path | None:
+    """Return the file a layer was opened from; None where that is not known."""
+    known = layer.metadata.get(PATH) or layer.source.path
+    return Path(known) if known else None
 
 
 def volume_of(layer: Image | Labels) -> Volume:

@@ -20,17 +20,18 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_mitoseg._napari import tasks
+from napari_mitoseg._napari.background_box import BackgroundBox, Wanted
 from napari_mitoseg._napari.chain_editor import ChainEditor, StepsSection
 from napari_mitoseg._napari.form import ParamsForm, shrink
-from napari_mitoseg._napari.layers import displayed_slice
+from napari_mitoseg._napari.layers import displayed_slice, path_of
 from napari_mitoseg._napari.model_box import ModelBox
 from napari_mitoseg._napari.panel import RUN_STYLE, in_words, timer
 from napari_mitoseg._napari.region_box import RegionBox, slice_region
 from napari_mitoseg._napari.result_layers import ResultLayers
-from napari_mitoseg._napari.section import line_up
+from napari_mitoseg._napari.section import Section, line_up
 from napari_mitoseg._napari.stack_panel import StackPanel
 from napari_mitoseg._napari.worker import JobRunner
-from napari_mitoseg.errors import MitoSegError, UnknownNameError
+from napari_mitoseg.errors import InvalidParameterError, MitoSegError, UnknownNameError
 from napari_mitoseg.jobs import Progress
 from napari_mitoseg.postprocessing import ChainCache
 from napari_mitoseg.recipe import Recipe
@@ -77,6 +78,7 @@ class SegmentWidget(StackPanel):
         self.inference = ParamsForm(self._default.inference)
         self.preprocessing = ChainEditor(self._default.preprocessing)
         self.postprocessing = ChainEditor(self._default.postprocessing)
+        self.background = BackgroundBox(self.viewer, self._for_background)
         self.estimate = _line("What a run will take")
         self.estimator = JobRunner(self)
         self.rechainer = JobRunner(self)
@@ -204,6 +206,7 @@ class SegmentWidget(StackPanel):
         self.sections = {
             "Preprocessing": StepsSection("Preprocessing", self.preprocessing),
             "Post-processing": StepsSection("Post-processing", self.postprocessing),
+            "Large volumes": Section("Large volumes", self.background),
         }
         for section in self.sections.values():
             layout.addWidget(section)
@@ -255,6 +258,26 @@ class SegmentWidget(StackPanel):
         self.estimator.failed.connect(self._on_estimate_failed)
         self.rechainer.returned.connect(self._on_rechained)
         self.rechainer.failed.connect(self.fail)
+        self.background.said.connect(self.say)
+        self.background.failed.connect(self.fail)
+
+    def _for_background(self) -> Wanted:
+        """Return what a run in the background is to segment."""
+        layer, spacing = self.image.usable, self.image.spacing
+        if self.problem or layer is None or spacing is None:
+            raise InvalidParameterError(self.problem)
+        path = path_of(layer)
+        if path is None:
+            msg = (
+                f"The layer {layer.name!r} is in memory only. A run in the background "
+                "reads a file: save the layer as TIFF or OME-Zarr, and open that."
+            )
+            raise InvalidParameterError(msg)
+        volume = self.image.volume()
+        if self.region.region() not in {None, Region.whole(volume.shape)}:
+            msg = "A run in the background takes the whole image: set Region to it."
+            raise InvalidParameterError(msg)
+        return Wanted(layer, path, volume.shape, spacing, self.recipe)
 
     # ------------------------------------------------------------ reactions
 

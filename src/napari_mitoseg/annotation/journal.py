@@ -24,7 +24,6 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from napari_mitoseg.annotation.file_lock import is_locked, lock
 from napari_mitoseg.annotation.records import (
     MAGIC,
     NOTE,
@@ -35,6 +34,7 @@ from napari_mitoseg.annotation.records import (
     stroke,
 )
 from napari_mitoseg.errors import AnnotationError, MitoSegError, ReadError, WriteError
+from napari_mitoseg.file_lock import is_locked, lock
 from napari_mitoseg.memory import free_memory
 from napari_mitoseg.params import Params, param, shown
 from napari_mitoseg.volume import Region, Shape, Volume

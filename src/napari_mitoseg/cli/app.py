@@ -38,6 +38,7 @@ def main(tokens: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         say(
             "napari-mitoseg: interrupted; no result was written. A training can be "
-            "continued with --resume."
+            "continued with --resume, and segment goes on where it was if it went "
+            "block by block: give the same command again."
         )
         sys.exit(INTERRUPTED)

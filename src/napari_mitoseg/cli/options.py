@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
 from napari_mitoseg import documents
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.volume import Spacing, Volume, as_spacing
+
+if TYPE_CHECKING:
+    from napari_mitoseg.distributed.sources import FileSource
 
 
 @Parameter(name="*")
@@ -39,6 +43,12 @@ class Opening:
             channel=self.channel,
             time=self.time,
         )
+
+    def source(self, path: Path) -> "FileSource":
+        """Return an image that several processes open, each for itself."""
+        from napari_mitoseg.distributed.sources import FileSource
+
+        return FileSource(path, parse_spacing(self.spacing), self.channel, self.time)
 
     def read_labels(self, path: Path) -> Volume:
         """Open labels; see the function of this name."""

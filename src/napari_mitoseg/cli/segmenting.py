@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, tell
+from napari_mitoseg.cli.in_blocks import AS_FITS, BlockOptions, segment_in_blocks
 from napari_mitoseg.cli.options import AS_STORED, Opening
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName
@@ -16,7 +17,7 @@ from napari_mitoseg.recipe import Recipe
 
 
 @app.command
-def segment(
+def segment(  # noqa: PLR0913 - the options of the command
     image: Annotated[Path, Parameter(name="INPUT")],
     /,
     *,
@@ -27,6 +28,7 @@ def segment(
     device: DeviceName | None = None,
     augmentation: Literal[1, 4, 8] | None = None,
     format: Literal["tiff", "zarr"] = "tiff",  # noqa: A002 - the option's name
+    options: BlockOptions = AS_FITS,
 ) -> None:
     """Segment a stack into semantic, boundary and instance labels.
 
@@ -48,6 +50,8 @@ def segment(
         Flipped and turned views averaged; overrides the recipe's.
     format : {"tiff", "zarr"}
         Write TIFF stacks, or one OME-Zarr with image labels.
+    options : BlockOptions
+        How to go block by block.
     """
     from napari_mitoseg.io.atomic import check_writable
     from napari_mitoseg.outputs import write_result
@@ -57,13 +61,20 @@ def segment(
     chosen = chosen.with_overrides(model, device, augmentation)
     volume = opening.read(image)
     check_writable(out)
+    if options.wanted(volume.shape, out, format):
+        found = segment_in_blocks(opening.source(image), chosen, out, options)
+        _say_found(found, volume.name, out)
+        return
     result = run(run_recipe(volume, chosen))
     run(write_result(result, out, format))
-    found = int(result.segmentation.labels.max(initial=0))
-    objects = "mitochondrion" if found == 1 else "mitochondria"
-    tell(f"{found} {objects} in {volume.name}, written to {out}")
+    _say_found(int(result.segmentation.labels.max(initial=0)), volume.name, out)
     for note in result.notes:
         tell(note)
+
+
+def _say_found(found: int, name: str, out: Path) -> None:
+    objects = "mitochondrion" if found == 1 else "mitochondria"
+    tell(f"{found} {objects} in {name}, written to {out}")
 
 
 @app.command

@@ -11,7 +11,7 @@ from napari_mitoseg.inference.device import choose_device, free_memory
 from napari_mitoseg.inference.footprint import measure_memory, measure_time
 from napari_mitoseg.inference.grid import Grid, spacing_ratio
 from napari_mitoseg.inference.prepare import PLANAR, prepared
-from napari_mitoseg.inference.settings import InferenceSettings
+from napari_mitoseg.inference.settings import LARGEST, SMALLEST, InferenceSettings
 from napari_mitoseg.inference.tiling import (
     Cut,
     PlaneTile,
@@ -179,6 +179,37 @@ def plan_prediction(
         seconds=sum(one.estimate_seconds(device) for one in passes),
         device=str(device),
     )
+
+
+def settled(
+    volume: Volume, model: TrainedModel, settings: InferenceSettings
+) -> InferenceSettings:
+    """Decide on tiles now, so that all parts of a volume will be cut alike.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    model : TrainedModel
+        Network and card.
+    settings : InferenceSettings
+        Perhaps with automatic tiles.
+
+    Returns
+    -------
+    InferenceSettings
+        With the tiles and the batch that fit the memory that is free now.
+    """
+    if not settings.automatic_tiles:
+        return settings
+    device = choose_device(settings.device)
+    last = plan_passes(volume, model, settings, None, device)[-1]
+    sides = [max(t.y.read_size, t.x.read_size) for t in last.layout.tiles]
+    is_planar = last.model.network.dimensions == PLANAR
+    batch = max(w.read_size for w in last.layout.windows) if is_planar else 1
+    side = min(max(SMALLEST, *sides), LARGEST)
+    update = {"automatic_tiles": False, "tile": side, "batch": batch}
+    return settings.model_copy(update=update)
 
 
 def plan_passes(

@@ -6,6 +6,9 @@ from napari_mitoseg.params import Params, param
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
+SMALLEST, LARGEST = 64, 8192
+"""Side of a tile, voxels."""
+
 
 class InferenceSettings(Params):
     """Settings of one prediction."""
@@ -39,8 +42,8 @@ class InferenceSettings(Params):
     )
     tile: int = param(
         512,
-        ge=64,
-        le=8192,
+        ge=SMALLEST,
+        le=LARGEST,
         description="In-plane side of a tile, used when tiles are not automatic.",
         unit="voxels",
         advanced=True,

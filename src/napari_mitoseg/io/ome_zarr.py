@@ -112,6 +112,34 @@ def labels_path(path: Path, name: str | None = None) -> Path:
     return within / chosen
 
 
+def open_levels(path: Path) -> tuple[list[zarr.Array[Any]], Spacing | None]:
+    """Open all resolutions of an OME-Zarr image or label image.
+
+    Parameters
+    ----------
+    path : Path
+        Group with multiscales over z, y and x, such as `labels_path` finds.
+
+    Returns
+    -------
+    levels : list of zarr.Array, shape (Z, Y, X) each
+        Finest first.
+    spacing : tuple of float or None
+        Of the finest, nm, ZYX.
+
+    Raises
+    ------
+    ReadError
+        If there are no multiscales, or the group is damaged.
+    """
+    with reading(path):
+        group = _image_group(_open_group(path), path)
+        image = parse_multiscales(ngff_of(group.attrs.asdict()), str(path))
+        finest, _ = _finest(group, image, path)
+        levels: list[Any] = [group[name] for name in image.paths[finest:]]
+        return levels, image.spacing(finest)
+
+
 def write_result_zarr(
     path: Path,
     image: Volume | None,
@@ -157,15 +185,49 @@ def write_result_zarr(
     if len(shapes) > 1:
         msg = f"Arrays of one result have one shape; {sorted(shapes)} were given."
         raise ShapeError(msg)
+    shape = shapes.pop()
     with staged(path.parent, [path.name]) as paths:
         root = zarr.open_group(paths[path.name], mode="w", zarr_format=2)
         root.attrs.update({"mitoseg": dict(metadata)} if metadata else {})
         if image is not None:
             _write_image(root, image, spacing)
-        group = root.create_group("labels")
-        group.attrs["labels"] = list(labels)
+        _create_labels(root, {n: a.dtype for n, a in labels.items()}, shape, spacing)
         for name, values in labels.items():
-            _write_labels(group.create_group(name), name, values, spacing)
+            _write_labels(root, name, values, spacing)
+
+
+def create_result_zarr(
+    path: Path,
+    types: Mapping[str, np.dtype[Any]],
+    shape: Shape,
+    spacing: Spacing | None,
+) -> tuple[Shape, ...]:
+    """Make the OME-Zarr of a result, to be filled part by part.
+
+    Parameters
+    ----------
+    path : Path
+        The group; replaced if it exists.
+    types : mapping of str to dtype
+        Labels, under ``labels/<name>``, and the type of each.
+    shape : tuple of int
+        Size of all, ZYX.
+    spacing : tuple of float or None
+        Distance between voxel centres in nm, ZYX.
+
+    Returns
+    -------
+    tuple of tuple of int
+        How much coarser each level is; the arrays are ``labels/<name>/<level>``.
+
+    Notes
+    -----
+    Filled with the same values, it is byte for byte what `write_result_zarr` writes.
+    """
+    root = zarr.open_group(path, mode="w", zarr_format=2)
+    root.attrs.update({})
+    _create_labels(root, types, shape, spacing)
+    return pyramid_factors(shape, spacing)
 
 
 def _open_group(path: Path) -> zarr.Group:
@@ -276,21 +338,37 @@ def _reader(image: Volume) -> Callable[[int, int], Array]:
     return lambda start, stop: image.read(Region((start, 0, 0), (stop, height, width)))
 
 
-def _write_labels(
-    group: zarr.Group, name: str, labels: LazyArray, spacing: Spacing | None
+def _create_labels(
+    root: zarr.Group,
+    types: Mapping[str, np.dtype[Any]],
+    shape: Shape,
+    spacing: Spacing | None,
 ) -> None:
-    shape, dtype = check_axes(labels.shape), stored_type(labels.dtype)
+    """Make the arrays of labels, all 0, with what describes them."""
+    group = root.create_group("labels")
+    group.attrs["labels"] = list(types)
     factors = pyramid_factors(shape, spacing)
-    group.attrs.update(describe_multiscales(name, spacing, factors, averaged=False))
     source: dict[str, JSON] = {"image": "../../"}
-    group.attrs["image-label"] = {"version": VERSION, "source": source}
+    for name, dtype in types.items():
+        one = group.create_group(name)
+        one.attrs.update(describe_multiscales(name, spacing, factors, averaged=False))
+        one.attrs["image-label"] = {"version": VERSION, "source": source}
+        for level, factor in enumerate(factors):
+            _create(one, level, coarse_shape(shape, factor), stored_type(dtype))
+
+
+def _write_labels(
+    root: zarr.Group, name: str, labels: LazyArray, spacing: Spacing | None
+) -> None:
+    shape = check_axes(labels.shape)
 
     def read(start: int, stop: int) -> Array:
         return np.asarray(labels[start:stop])
 
-    for level, factor in enumerate(factors):
-        target = _create(group, level, coarse_shape(shape, factor), dtype)
-        _fill(target, factor, shape, read, nearest)
+    for level, factor in enumerate(pyramid_factors(shape, spacing)):
+        target = root[f"labels/{name}/{level}"]
+        if isinstance(target, zarr.Array):
+            _fill(target, factor, shape, read, nearest)
 
 
 def _create(

@@ -1,7 +1,7 @@
 """The one pass over the labels: which objects there are, and where."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import fastremap
 import numpy as np
@@ -150,11 +150,11 @@ def survey_labels(
     volume = np.asarray(labels)[None] if is_image else labels
     context = context.as_stack() if is_image else context
     slabs = list(iter_slabs(volume.shape))
-    parts = [_Part.empty()]
+    parts = [SurveyPart.empty()]
     for done, slab in enumerate(slabs):
-        parts.append(_survey_slab(np.asarray(volume[slab]), slab))
+        parts.append(survey_part(np.asarray(volume[slab]), slab))
         yield Progress(done + 1, len(slabs), "Finding the objects")
-    survey = _merged(parts, volume, spacing, is_image, context)
+    survey = replace(merge_parts(parts, volume, spacing, context), is_image=is_image)
     _check_compact(survey)
     return survey
 
@@ -213,8 +213,20 @@ def _check_context(context: Context, shape: tuple[int, ...]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
-    """What one slab shows of the objects; sums, not means."""
+class SurveyPart:
+    """What a part of the volume shows of the objects; sums, not means.
+
+    Attributes
+    ----------
+    index, n_voxels : ndarray of int64, shape (n,)
+        Labels that occur, rising, and how often.
+    start, stop : ndarray of int64, shape (n, 3)
+        Boxes in the volume, half-open, ZYX.
+    total : ndarray of float64, shape (n, 3)
+        Sums of the positions of their voxels.
+    seen : ndarray of int64, shape (m, 2)
+        Pairs of a label and a slice that shows it.
+    """
 
     index: NDArray[np.int64]
     n_voxels: NDArray[np.int64]
@@ -222,26 +234,46 @@ class _Part:
     stop: NDArray[np.int64]
     total: NDArray[np.float64]
     seen: NDArray[np.int64]
-    """Pairs of a label and a slice that shows it, shape (m, 2)."""
 
     @classmethod
-    def empty(cls) -> "_Part":
+    def empty(cls) -> "SurveyPart":
+        """Return what a part without objects shows."""
         none, box = np.zeros(0, np.int64), np.zeros((0, 3), np.int64)
         return cls(none, none, box, box, np.zeros((0, 3)), np.zeros((0, 2), np.int64))
 
 
-def _survey_slab(slab: Array, cut: tuple[slice, slice, slice]) -> _Part:
+def survey_part(slab: Array, cut: tuple[slice, slice, slice]) -> SurveyPart:
+    """Find out which objects a part of the volume shows.
+
+    Parameters
+    ----------
+    slab : ndarray of int, shape (Z, Y, X)
+        The part.
+    cut : tuple of slice
+        Its index in the volume.
+
+    Returns
+    -------
+    SurveyPart
+        Objects, with their boxes in the volume.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a label is below 0.
+    """
     check_numbers(slab)
     index, compact = _compacted(slab)
     extents = measure_extents(compact, index.size)
     origin = np.array([axis.start for axis in cut])
     n_voxels = extents.n_voxels[1:]
-    return _Part(
+    return SurveyPart(
         index,
         n_voxels,
         extents.start[1:] + origin,
         extents.stop[1:] + origin,
-        (extents.centroid[1:] + origin) * n_voxels[:, None],
+        # Whole numbers: so no sum depends on how the volume is cut.
+        np.rint((extents.centroid[1:] + origin) * n_voxels[:, None]),
         _seen(compact, index, int(origin[0])),
     )
 
@@ -271,14 +303,30 @@ def _seen(
     return np.concatenate(pairs)
 
 
-def _merged(
-    parts: Sequence[_Part],
+def merge_parts(
+    parts: Sequence[SurveyPart],
     labels: LazyArray,
     spacing: Spacing | None,
-    is_image: bool,
     context: Context,
 ) -> Survey:
-    """Put together what the slabs show."""
+    """Put together what the parts of a volume show.
+
+    Parameters
+    ----------
+    parts : sequence of SurveyPart
+        One or more; each voxel lies in one.
+    labels : array of int, shape (Z, Y, X)
+        The volume.
+    spacing : tuple of float or None
+        Distance between voxel centres in nm, ZYX.
+    context : Context
+        What objects are measured against.
+
+    Returns
+    -------
+    Survey
+        The objects, in the order of their labels.
+    """
     joined = join_parts(
         np.concatenate([part.index for part in parts]),
         np.concatenate([part.start for part in parts]),
@@ -293,7 +341,7 @@ def _merged(
     return Survey(
         labels,
         spacing,
-        is_image,
+        False,
         joined.label,
         joined.n_voxels,
         joined.start,

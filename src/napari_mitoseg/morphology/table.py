@@ -98,11 +98,38 @@ def measure_labels(
     InvalidParameterError
         If the labels are no whole numbers from 0.
     """
-    chosen = [families[name] for name in (settings or MeasurementSettings()).families]
-    parts = _Parts(
-        1 + sum(f.watched for f in chosen) + any(f.by_object for f in chosen)
-    )
-    survey = yield from parts.relay(survey_labels(labels, spacing, context))
+    settings = settings or MeasurementSettings()
+    share = partial(as_part, 0, 1 + _n_passes(_chosen(settings)))
+    survey = yield from relayed(survey_labels(labels, spacing, context), share)
+    return (yield from measure_survey(survey, settings, n_done=1))
+
+
+def measure_survey(
+    survey: Survey, settings: MeasurementSettings | None = None, *, n_done: int = 0
+) -> Job[MeasurementTable]:
+    """Measure objects that have been found already.
+
+    Parameters
+    ----------
+    survey : Survey
+        The objects.
+    settings : MeasurementSettings, optional
+        What to measure; what one pass tells when absent.
+    n_done : int
+        Passes that came before, for the reports.
+
+    Yields
+    ------
+    Progress
+        One per slab of each pass, and one per bunch of objects.
+
+    Returns
+    -------
+    MeasurementTable
+        One row an object, in the order of the labels.
+    """
+    chosen = _chosen(settings or MeasurementSettings())
+    parts = _Parts(n_done + _n_passes(chosen), n_done)
     found: dict[str, Array] = {}
     for family in chosen:
         job = family.measure(survey)
@@ -110,7 +137,15 @@ def measure_labels(
     found = (yield from parts.relay(_measure_objects(survey, chosen))) | found
     names = dict.fromkeys(c.name for f in chosen for c in f.columns_of(survey))
     columns = {"index": survey.index, **{name: found[name] for name in names}}
-    return MeasurementTable(columns, spacing)
+    return MeasurementTable(columns, survey.spacing)
+
+
+def _chosen(settings: MeasurementSettings) -> list[type[Family]]:
+    return [families[name] for name in settings.families]
+
+
+def _n_passes(chosen: Sequence[type[Family]]) -> int:
+    return sum(f.watched for f in chosen) + any(f.by_object for f in chosen)
 
 
 @dataclass

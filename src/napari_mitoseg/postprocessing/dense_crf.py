@@ -17,7 +17,7 @@ from napari_mitoseg.postprocessing.mean_field import (
     mean_field,
 )
 from napari_mitoseg.postprocessing.state import Kind, State
-from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.step import WHOLE_SLICE, Reach, Step, steps
 from napari_mitoseg.volume import Array, Spacing
 
 
@@ -85,6 +85,11 @@ class DenseCrf(Step):
         advanced=True,
         description="How often all pixels are updated.",
     )
+
+    @property
+    def neighbourhood(self) -> Reach:
+        """The slice of a voxel."""
+        return WHOLE_SLICE
 
     def apply(self, state: State) -> State:
         """Refine the semantic map."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_mitoseg.labelling import (
     Connectivity,
@@ -18,7 +19,7 @@ from napari_mitoseg.labelling import (
 )
 from napari_mitoseg.params import param
 from napari_mitoseg.postprocessing.state import Kind, State
-from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.step import WHOLE_SLICE, Reach, Step, steps
 from napari_mitoseg.volume import Array
 
 
@@ -48,6 +49,11 @@ class FillHoles(Step):
         HoleShape.SLICE,
         description="Whether a hole is enclosed within its slice or on all sides.",
     )
+
+    @property
+    def neighbourhood(self) -> Reach | None:
+        """The slice of a voxel, or the volume for holes in 3D."""
+        return WHOLE_SLICE if self.enclosed is HoleShape.SLICE else None
 
     def apply(self, state: State) -> State:
         """Fill the holes."""
@@ -92,7 +98,8 @@ def fill_holes(objects: Array, *, in_slice: bool) -> None:
     if objects.dtype == np.bool_:
         objects |= is_hole[gaps]
         return
-    fillings = np.where(is_hole, _only_neighbours(gaps, objects, is_hole), 0)
+    pairs = np.concatenate([touching(gaps, objects, is_hole, a) for a in range(3)], 1)
+    fillings = np.where(is_hole, only_neighbours(pairs, is_hole.size), 0)
     look_up(fillings, gaps, out=gaps)
     np.maximum(objects, gaps, out=objects)
 
@@ -116,18 +123,47 @@ def _are_holes(gaps: Labels, n: int, first_axis: int) -> Mask:
     return is_hole
 
 
-def _only_neighbours(gaps: Labels, objects: Array, is_hole: Mask) -> Array:
-    """Give for each gap the label that touches it; 0 where several do."""
-    pairs = np.concatenate([_touching(gaps, objects, is_hole, a) for a in range(3)], 1)
+def only_neighbours(pairs: Array, n: int) -> NDArray[np.int64]:
+    """Find the gaps that one label alone touches.
+
+    Parameters
+    ----------
+    pairs : ndarray of int, shape (2, m)
+        Gaps and labels that touch, perhaps several times.
+    n : int
+        Number of gaps, with the background.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        That label for each gap; 0 where there are several or none.
+    """
     gap, label = unique_pairs(*pairs)
-    only = np.zeros(is_hole.size, np.int64)
+    only = np.zeros(n, np.int64)
     only[gap] = label
-    only[np.bincount(gap, minlength=is_hole.size) != 1] = 0
+    only[np.bincount(gap, minlength=n) != 1] = 0
     return only
 
 
-def _touching(gaps: Labels, objects: Array, is_hole: Mask, axis: int) -> Array:
-    """Pair holes with the labels of face neighbours along an axis."""
+def touching(gaps: Labels, objects: Array, is_hole: Mask, axis: int) -> Array:
+    """Pair holes with the labels of face neighbours along an axis.
+
+    Parameters
+    ----------
+    gaps : ndarray of uint32, shape (Z, Y, X)
+        Background, labelled.
+    objects : ndarray of uint32, shape (Z, Y, X)
+        Labels.
+    is_hole : ndarray of bool, shape (n,)
+        Which gaps count.
+    axis : int
+        0 for z.
+
+    Returns
+    -------
+    ndarray of int64, shape (2, m)
+        Gaps and labels.
+    """
     gap, label = np.moveaxis(gaps, axis, 0), np.moveaxis(objects, axis, 0)
     found = []
     for here, there in ((gap[1:], label[:-1]), (gap[:-1], label[1:])):

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_mitoseg.params import param
 from napari_mitoseg.postprocessing.state import Kind, State
-from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.step import Reach, Step, steps
 from napari_mitoseg.volume import Array
 
 
@@ -70,6 +70,11 @@ class MedianZ(Step):
         unit="slices",
         description="Slices on each side that count: 1 is a window of three.",
     )
+
+    @property
+    def neighbourhood(self) -> Reach:
+        """The slices that count."""
+        return Reach(self.reach, 0)
 
     def apply(self, state: State) -> State:
         """Smooth the maps, or the mask."""

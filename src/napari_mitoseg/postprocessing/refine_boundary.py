@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from napari_mitoseg.labelling import Mask, label_components
 from napari_mitoseg.params import param
 from napari_mitoseg.postprocessing.state import Kind, State
-from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.step import WHOLE_SLICE, Reach, Step, steps
 from napari_mitoseg.volume import Array, Spacing
 
 _OUTSIDE, _INSIDE, _FIRST = 0, 1, 2
@@ -57,6 +57,11 @@ class RefineBoundary(Step):
         unit="nm",
         description="Farthest that an outline is moved within its slice.",
     )
+
+    @property
+    def neighbourhood(self) -> Reach:
+        """The slice of a voxel."""
+        return WHOLE_SLICE
 
     def apply(self, state: State) -> State:
         """Refine the semantic mask."""

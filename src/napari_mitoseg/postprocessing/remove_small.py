@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_mitoseg.labelling import (
     Connectivity,
@@ -75,13 +76,34 @@ class RemoveSmall(Step):
 
     def _without_small(self, labels: Labels, n: int, spacing: Spacing) -> Labels:
         """Return the labels that are large enough, renumbered in their order."""
-        stays = count_voxels(labels, n) >= self._fewest_voxels(spacing)
-        if stays[1:].all():
-            return labels
-        stays[0] = False
-        return look_up(np.where(stays, np.cumsum(stays), 0), labels)
+        table = self.table(count_voxels(labels, n), spacing)
+        return labels if table is None else look_up(table, labels)
 
-    def _fewest_voxels(self, spacing: Spacing) -> float:
+    def table(
+        self, n_voxels: NDArray[np.int64], spacing: Spacing
+    ) -> NDArray[np.int64] | None:
+        """Decide which objects stay.
+
+        Parameters
+        ----------
+        n_voxels : ndarray of int64, shape (n + 1,)
+            Voxels of each label.
+        spacing : tuple of float
+            nm, ZYX.
+
+        Returns
+        -------
+        ndarray of int64, shape (n + 1,), or None
+            New label of each, 0 for those that go; None if all stay as they are.
+        """
+        stays = n_voxels >= self.fewest_voxels(spacing)
+        if stays[1:].all():
+            return None
+        stays[0] = False
+        return np.where(stays, np.cumsum(stays), 0)
+
+    def fewest_voxels(self, spacing: Spacing) -> float:
+        """Return how many voxels an object must have to stay."""
         if self.unit is SizeUnit.VOXELS:
             return self.size
         # A hair less: an object of exactly this size must not fall to rounding.

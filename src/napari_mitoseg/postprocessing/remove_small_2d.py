@@ -11,7 +11,7 @@ from napari_mitoseg.labelling import (
 )
 from napari_mitoseg.params import param
 from napari_mitoseg.postprocessing.state import Kind, State
-from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.step import WHOLE_SLICE, Reach, Step, steps
 from napari_mitoseg.volume import pixels_in
 
 _IN_VOLUME: dict[int, Connectivity] = {4: 6, 8: 26}
@@ -50,6 +50,11 @@ class RemoveSmallInSlices(Step):
         description="Neighbours in a slice that connect: 4 (edges) or 8 (also "
         "corners).",
     )
+
+    @property
+    def neighbourhood(self) -> Reach:
+        """The slice of a voxel."""
+        return WHOLE_SLICE
 
     def apply(self, state: State) -> State:
         """Remove the small parts of every slice."""

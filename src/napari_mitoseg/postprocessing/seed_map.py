@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from napari_mitoseg.params import param
 from napari_mitoseg.postprocessing.state import Kind, State
-from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.step import Reach, Step, steps
 from napari_mitoseg.postprocessing.threshold import above, below
 
 
@@ -43,6 +43,11 @@ class SeedMap(Step):
         le=1,
         description="T2: seeds have a lower boundary probability.",
     )
+
+    @property
+    def neighbourhood(self) -> Reach:
+        """Nothing around a voxel."""
+        return Reach()
 
     def apply(self, state: State) -> State:
         """Set the seeds."""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from napari_mitoseg.params import param
 from napari_mitoseg.postprocessing.state import Kind, State
-from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.step import Reach, Step, steps
 from napari_mitoseg.slice_continuity import refine_by_continuity
 
 
@@ -54,6 +54,12 @@ class SpatialContinuityRefinement(Step):
     fill: bool = param(
         True, description="Fill false negatives: what both sides have (Eq. 3)."
     )
+
+    @property
+    def neighbourhood(self) -> Reach:
+        """The runs of slices that are looked at, one after the other."""
+        reach = self.run * (self.run + 1) // 2 * (self.remove + self.fill)
+        return Reach(reach, reach * self.drift)
 
     def apply(self, state: State) -> State:
         """Refine the mask."""

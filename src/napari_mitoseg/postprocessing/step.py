@@ -1,11 +1,30 @@
 """The base of all post-processing steps and their registry."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from napari_mitoseg.jobs import Job
 from napari_mitoseg.postprocessing.state import Kind, State
 from napari_mitoseg.registry import Registry
 from napari_mitoseg.steps import NamedStep
+
+
+class Reach(NamedTuple):
+    """How far around a voxel a step looks.
+
+    Attributes
+    ----------
+    slices : int
+        Slices on each side.
+    pixels : int or None
+        Pixels on each side within a slice; None for all of the slice.
+    """
+
+    slices: int = 0
+    pixels: int | None = 0
+
+
+WHOLE_SLICE = Reach(0, None)
+"""Of steps that look at each slice alone."""
 
 
 class Step(NamedStep):
@@ -23,6 +42,10 @@ class Step(NamedStep):
         Whether a second one in the same chain would make no sense.
     needs_image : bool
         Whether it looks at the image too; the chain is then refused without one.
+    neighbourhood : Reach or None
+        How far around a voxel it looks: far enough read around a block of the volume,
+        the step gives there what it gives in the volume. None for steps that look at
+        all of it; these go over blocks only if `distributed` knows how.
 
     Notes
     -----
@@ -35,6 +58,11 @@ class Step(NamedStep):
     needs: ClassVar[str | None] = None
     is_single: ClassVar[bool] = False
     needs_image: ClassVar[bool] = False
+
+    @property
+    def neighbourhood(self) -> Reach | None:
+        """How far around a voxel the step looks; None for the whole volume."""
+        return None
 
     def apply(self, state: State) -> State:
         """Return the state after this step.

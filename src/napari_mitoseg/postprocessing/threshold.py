@@ -10,7 +10,7 @@ from napari_mitoseg.labelling import Mask
 from napari_mitoseg.maps import cutoff
 from napari_mitoseg.params import param
 from napari_mitoseg.postprocessing.state import ANY, Kind, State
-from napari_mitoseg.postprocessing.step import Step, steps
+from napari_mitoseg.postprocessing.step import Reach, Step, steps
 from napari_mitoseg.volume import Array
 
 
@@ -48,6 +48,11 @@ class Threshold(Step):
         description="Voxels with a higher probability are mitochondrion.",
     )
 
+    @property
+    def neighbourhood(self) -> Reach:
+        """Nothing around a voxel."""
+        return Reach()
+
     def apply(self, state: State) -> State:
         """Set the semantic mask."""
         mask = above(state.maps.semantic, self.value)
@@ -75,6 +80,11 @@ class BoundaryThreshold(Step):
         le=1,
         description="Voxels with a higher boundary probability are boundary.",
     )
+
+    @property
+    def neighbourhood(self) -> Reach:
+        """Nothing around a voxel."""
+        return Reach()
 
     def apply(self, state: State) -> State:
         """Set the boundary mask."""

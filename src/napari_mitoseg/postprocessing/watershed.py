@@ -73,12 +73,12 @@ class SeededWatershed(Step):
         grown, n_parts = label_components(mask, self.connectivity)
         part, seed = _seeds_of_parts(grown, seeds)
         n_in_part = np.bincount(part, minlength=n_parts + 1)
-        table = self._table(n_in_part, part, seed, n_seeds)
+        table = self.table(n_in_part, part, seed, n_seeds)
         is_crowded = n_in_part > 1
         if is_crowded.any():
             _plant(grown, seeds, is_crowded)
             is_free = np.concatenate([is_crowded, np.zeros(n_seeds, bool)])
-            height_at = partial(_height_at, state.maps)
+            height_at = partial(flood_height, state.maps)
             flood(grown, is_free, height_at, self.connectivity)
         look_up(np.concatenate([table, np.arange(1, n_seeds + 1)]), grown, grown)
         semantic = mask
@@ -86,8 +86,23 @@ class SeededWatershed(Step):
             semantic = without_removed(mask, mask.view(np.uint8), grown)
         return replace(state, labels=grown, semantic=semantic, is_grown=True)
 
-    def _table(self, n_in_part: Array, part: Array, seed: Array, n: int) -> Array:
-        """Give for each part the label it takes as a whole; 0 where it is flooded."""
+    def table(self, n_in_part: Array, part: Array, seed: Array, n: int) -> Array:
+        """Give for each part the label it takes as a whole.
+
+        Parameters
+        ----------
+        n_in_part : ndarray of int, shape (n_parts + 1,)
+            Seeds in each part of the mask.
+        part, seed : ndarray of int, shape (m,)
+            Parts, and seeds that they hold.
+        n : int
+            Largest seed.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_parts + 1,)
+            Labels; 0 for parts that are flooded, or dropped.
+        """
         table = np.zeros(n_in_part.size, np.int64)
         table[part] = seed
         table[n_in_part > 1] = 0
@@ -105,8 +120,21 @@ def _plant(grown: Labels, seeds: Labels, is_crowded: Mask) -> None:
         grown[slab][planted] = seeds[slab][planted] + n_parts
 
 
-def _height_at(maps: ProbabilityMaps, at: At) -> NDArray[np.uint8]:
-    """Return the larger of 255 − semantic and boundary at some voxels, in 64 levels."""
+def flood_height(maps: ProbabilityMaps, at: At) -> NDArray[np.uint8]:
+    """Say how high the water must rise to flood some voxels.
+
+    Parameters
+    ----------
+    maps : ProbabilityMaps
+        Maps, contiguous.
+    at : ndarray of int64, shape (n,)
+        Numbers of the voxels, counted in C order.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n,)
+        The larger of 255 − semantic and boundary, in 64 levels.
+    """
     height: NDArray[np.uint8] = FULL - maps.semantic.reshape(-1)[at]
     if maps.boundary is not None:
         np.maximum(height, maps.boundary.reshape(-1)[at], out=height)

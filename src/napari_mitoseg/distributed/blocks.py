@@ -1,0 +1,209 @@
+"""How a volume is cut into blocks: pure geometry."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.postprocessing.step import Reach
+from napari_mitoseg.volume import Region, Shape
+
+CHUNK = (32, 256, 256)
+"""Voxels that are stored together, as in results; of large slices, fewer slices."""
+
+VOXEL_BYTES = 40
+"""Memory that a voxel of a block takes while it is worked on, measured."""
+
+MOST_VOXELS = 2**26
+"""Voxels of a block at most: larger ones gain nothing."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a volume that is worked on at once.
+
+    Attributes
+    ----------
+    number : int
+        Of the blocks of a grid, in C order.
+    place : tuple of int
+        Which block along z, y, x.
+    region : Region
+        Its voxels.
+    """
+
+    number: int
+    place: Shape
+    region: Region
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Blocks that cover a volume, each voxel once.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Size of the volume, ZYX.
+    block : tuple of int
+        Size of a block; those at the far ends are smaller.
+
+    Examples
+    --------
+    >>> grid = Grid((4, 6, 5), (4, 4, 4))
+    >>> len(grid), grid[3].region.shape
+    (4, (4, 2, 1))
+    """
+
+    shape: Shape
+    block: Shape
+
+    @property
+    def counts(self) -> Shape:
+        """Blocks along z, y, x."""
+        z, y, x = (-(-n // b) for n, b in zip(self.shape, self.block, strict=True))
+        return z, y, x
+
+    def __len__(self) -> int:
+        """Count the blocks."""
+        return math.prod(self.counts)
+
+    def __getitem__(self, number: int) -> Block:
+        """Return a block by its number."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        _, ny, nx = self.counts
+        return self.at((number // (ny * nx), number // nx % ny, number % nx))
+
+    def __iter__(self) -> Iterator[Block]:
+        """Iterate over the blocks in order."""
+        return map(self.__getitem__, range(len(self)))
+
+    def at(self, place: Shape) -> Block:
+        """Return the block at a place of the grid."""
+        _, ny, nx = self.counts
+        z, y, x = place
+        start = tuple(p * b for p, b in zip(place, self.block, strict=True))
+        stop = tuple(a + b for a, b in zip(start, self.block, strict=True))
+        whole = Region((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+        return Block((z * ny + y) * nx + x, place, whole.within(self.shape))
+
+    def behind(self, block: Block, step: Shape) -> Block | None:
+        """Return the block some steps behind another; None beyond the volume."""
+        z, y, x = (p + s for p, s in zip(block.place, step, strict=True))
+        there = all(p < n for p, n in zip((z, y, x), self.counts, strict=True))
+        return self.at((z, y, x)) if there else None
+
+    def overlapping(self, region: Region) -> Iterator[Block]:
+        """Iterate over the blocks that share voxels with a region."""
+        spans = [
+            range(start // size, -(-stop // size))
+            for start, stop, size in zip(
+                region.start, region.stop, self.block, strict=True
+            )
+        ]
+        for z, y, x in product(*spans):
+            yield self.at((z, y, x))
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How a volume is cut, once and for all stages of a run.
+
+    Attributes
+    ----------
+    chunk : tuple of int
+        Voxels stored together; every block holds whole chunks.
+    blocks : Grid
+        Blocks.
+    layers : Grid
+        Blocks of whole slices.
+    window : int
+        Voxels that may be read at once where objects are looked at, wherever they lie.
+    """
+
+    chunk: Shape
+    blocks: Grid
+    layers: Grid
+    window: int
+
+    @property
+    def shape(self) -> Shape:
+        """Size of the volume, ZYX."""
+        return self.blocks.shape
+
+
+def plan_cutting(shape: Shape, memory: int) -> Cutting:
+    """Cut a volume so that work on a block fits into memory.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Size of the volume, ZYX.
+    memory : int
+        Bytes that one process may take for its block.
+
+    Returns
+    -------
+    Cutting
+        Blocks of whole chunks.
+
+    Raises
+    ------
+    InvalidParameterError
+        If not even a single slice, or the smallest block, fits.
+    """
+    voxels = min(memory // VOXEL_BYTES, MOST_VOXELS)
+    depth, height, width = shape
+    needed = max(height * width, min(math.prod(CHUNK), math.prod(shape)))
+    if voxels < needed:
+        msg = (
+            f"{memory / 1e9:.2g} GB of memory are too little for slices of {height} × "
+            f"{width} pixels: give at least {needed * VOXEL_BYTES / 1e9:.2g} GB for "
+            "each worker."
+        )
+        raise InvalidParameterError(msg)
+    slices = 2 ** int(math.log2(min(voxels // (height * width), CHUNK[0])))
+    chunk = (min(slices, depth), min(CHUNK[1], height), min(CHUNK[2], width))
+    side = math.isqrt(voxels // CHUNK[0]) // CHUNK[1] * CHUNK[1]
+    blocks = Grid(shape, (CHUNK[0], max(side, CHUNK[1]), max(side, CHUNK[2])))
+    return Cutting(chunk, blocks, Grid(shape, (slices, height, width)), voxels)
+
+
+def padded(region: Region, reach: Reach, shape: Shape) -> Region:
+    """Return a region with what a step looks at around it, within the volume.
+
+    Parameters
+    ----------
+    region : Region
+        Some voxels.
+    reach : Reach
+        How far around them.
+    shape : tuple of int
+        Size of the volume, ZYX.
+
+    Returns
+    -------
+    Region
+        The larger region.
+
+    Examples
+    --------
+    >>> padded(Region((2, 2, 2), (3, 4, 4)), Reach(1, None), (9, 5, 5))
+    Region(start=(1, 0, 0), stop=(4, 5, 5))
+    """
+    pixels = max(shape) if reach.pixels is None else reach.pixels
+    (z, y, x), (z1, y1, x1) = region.start, region.stop
+    start = (z - reach.slices, y - pixels, x - pixels)
+    stop = (z1 + reach.slices, y1 + pixels, x1 + pixels)
+    return Region(start, stop).within(shape)
+
+
+def inner(region: Region, outer: Region) -> tuple[slice, slice, slice]:
+    """Return the index of a region within an array that covers a larger one."""
+    z, y, x = (
+        slice(a - o, b - o)
+        for a, b, o in zip(region.start, region.stop, outer.start, strict=True)
+    )
+    return z, y, x

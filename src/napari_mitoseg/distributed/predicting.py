@@ -1,0 +1,119 @@
+"""The network over blocks of whole slices: its maps go to disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+from napari_mitoseg.distributed.blocks import Block
+from napari_mitoseg.distributed.engine import Site
+from napari_mitoseg.distributed.run_folder import Found, RunFolder, replacing
+from napari_mitoseg.distributed.sources import Source
+from napari_mitoseg.distributed.state import BlockState, there
+from napari_mitoseg.distributed.views import Stored
+from napari_mitoseg.inference.layout import settled
+from napari_mitoseg.inference.predict import predict_maps
+from napari_mitoseg.inference.settings import InferenceSettings
+from napari_mitoseg.jobs import Job, drain
+from napari_mitoseg.models.zoo import TrainedModel, load_model
+from napari_mitoseg.volume import Volume
+
+SETTINGS = "inference.json"
+
+
+@dataclass(frozen=True)
+class PredictBlock:
+    """Predicts the maps of a block of whole slices.
+
+    Attributes
+    ----------
+    source : Source
+        The image as the network sees it.
+    model : str
+        Name or folder.
+    settings : InferenceSettings
+        With tiles that do not depend on the block.
+    targets : mapping of str to Stored
+        Where the maps go.
+    """
+
+    source: Source
+    model: str
+    settings: InferenceSettings
+    targets: Mapping[str, Stored]
+
+    resource: ClassVar[str] = "GPU"
+    """What workers are preferred for it, where some are said to have it."""
+
+    def __call__(self, block: Block) -> Found:
+        """Predict a block."""
+        volume, model = self.source.open(), _loaded(self.model)
+        maps = drain(predict_maps(volume, model, self.settings, block.region))
+        self.source.check()
+        values = {"semantic": maps.semantic, "boundary": maps.boundary}
+        for name, target in self.targets.items():
+            target.write(block.region, there(values[name]))
+        return {}
+
+
+def predict_blocks(
+    site: Site, source: Source, name: str, settings: InferenceSettings
+) -> Job[BlockState]:
+    """Predict the maps of a volume, into arrays on disk.
+
+    Parameters
+    ----------
+    site : Site
+        Where the run takes place.
+    source : Source
+        The image as the network sees it.
+    name : str
+        Name or folder of the model.
+    settings : InferenceSettings
+        How it is applied.
+
+    Yields
+    ------
+    Progress
+        One per block.
+
+    Returns
+    -------
+    BlockState
+        What the chain starts from.
+    """
+    volume, model = source.open(), _loaded(name)
+    cutting = site.cutting
+    targets: dict[str, Stored] = {
+        output: site.folder.array(
+            f"maps/{output}", cutting.shape, "uint8", cutting.chunk
+        )
+        for output in ("semantic", "boundary")
+        if output in model.network.outputs
+    }
+    fixed = _settled(site.folder, volume, model, settings)
+    task = PredictBlock(source, name, fixed, targets)
+    yield from site.finish("predict", task, list(cutting.layers), "Predicting")
+    return BlockState(
+        targets["semantic"],
+        targets.get("boundary"),
+        volume.spacing or model.card.spacing,
+        image=source,
+    )
+
+
+def _settled(
+    folder: RunFolder, volume: Volume, model: TrainedModel, settings: InferenceSettings
+) -> InferenceSettings:
+    """Decide on the tiles once; the memory that is free will not be the same again."""
+    path = folder.path / SETTINGS
+    if not path.is_file():
+        fixed = settled(volume, model, settings)
+        with replacing(path) as draft:
+            draft.write_text(fixed.model_dump_json(), encoding="utf-8")
+    return InferenceSettings.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _loaded(name: str) -> TrainedModel:
+    return load_model(name)

@@ -1,0 +1,231 @@
+"""A recipe over blocks, from image to files: the job behind the command line."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from napari_mitoseg.distributed.blocks import plan_cutting
+from napari_mitoseg.distributed.chain import run_chain
+from napari_mitoseg.distributed.engine import Engine, SerialEngine, Site
+from napari_mitoseg.distributed.global_steps import check_chain
+from napari_mitoseg.distributed.predicting import predict_blocks
+from napari_mitoseg.distributed.run_folder import (
+    opened,
+    read_identity,
+)
+from napari_mitoseg.distributed.sources import PreparedSource, Source
+from napari_mitoseg.distributed.state import BlockState
+from napari_mitoseg.distributed.status import telling
+from napari_mitoseg.distributed.views import View
+from napari_mitoseg.distributed.writing import publish, write_blocks
+from napari_mitoseg.io.checks import check_image
+from napari_mitoseg.io.limits import MEMORY_SHARE
+from napari_mitoseg.jobs import Job, Progress, as_part, relayed
+from napari_mitoseg.models.zoo import load_model
+from napari_mitoseg.pipeline import check_weights, completed
+from napari_mitoseg.postprocessing import Chain
+from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.volume import Shape, Spacing
+
+PROGRAM_BYTES = 700_000_000
+"""Memory of a process before it works on a block: libraries, network, chunks read."""
+
+
+Work = Callable[[Site], Job[BlockState]]
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What a run has left.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        The files.
+    n_objects : int
+        Instances.
+    """
+
+    files: tuple[Path, ...]
+    n_objects: int
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a run may use.
+
+    Attributes
+    ----------
+    memory : int or None
+        Bytes that all its processes may take together; half of what is free when None.
+    engine : Engine
+        Who works on blocks.
+    restart : bool
+        Whether to forget what an earlier run into the same folder has done.
+    """
+
+    memory: int | None = None
+    engine: Engine = field(default_factory=SerialEngine)
+    restart: bool = False
+
+
+def segment_blocks(
+    source: Source, recipe: Recipe, folder: Path, means: Means | None = None
+) -> Job[BlockResult]:
+    """Segment a volume that may be larger than the memory.
+
+    Parameters
+    ----------
+    source : Source
+        The image.
+    recipe : Recipe
+        What to do.
+    folder : Path
+        Where ``result.ome.zarr``, ``measurements.csv`` and ``recipe.json`` go.
+    means : Means, optional
+        Memory, and who works.
+
+    Yields
+    ------
+    Progress
+        One per block of each stage.
+
+    Returns
+    -------
+    BlockResult
+        The files, once all are complete.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a step cannot go over blocks, the memory is too small, or an unfinished run
+        in the folder was another one.
+    ReadError
+        If the image cannot be read; what is finished is kept.
+    WriteError
+        If the disk refuses, or another run is writing there; what is finished is kept.
+
+    Notes
+    -----
+    A run that was closed, killed or refused by the disk goes on where it was when it is
+    begun again with the same image, recipe and folder.
+    """
+    means = means or Means()
+    prepared = PreparedSource(source, recipe.preprocessing, recipe.inference.device)
+    check_chain(recipe.postprocessing)
+    yield Progress(0, 3, "Checking the image")
+    volume = source.open()
+    check_image(volume)
+    card = load_model(recipe.model).card
+    check_weights(recipe, card)
+    recipe = completed(recipe, card)
+    identity = {"input": source.identity(), "recipe": recipe.model_dump(mode="json")}
+
+    def work(site: Site) -> Job[BlockState]:
+        predicted = predict_blocks(site, prepared, recipe.model, recipe.inference)
+        state = yield from relayed(predicted, partial(as_part, 0, 2))
+        chain = run_chain(site, recipe.postprocessing, state)
+        return (yield from relayed(chain, partial(as_part, 1, 2)))
+
+    run = _Run(folder, identity, volume.shape, recipe)
+    return (yield from run.through(work, means))
+
+
+def segment_maps(
+    maps: Mapping[str, View],
+    shape: Shape,
+    spacing: Spacing,
+    chain: Chain,
+    folder: Path,
+    means: Means | None = None,
+) -> Job[BlockResult]:
+    """Make instances of maps on disk, block by block.
+
+    Parameters
+    ----------
+    maps : mapping of str to View
+        ``semantic`` and perhaps ``boundary``: probability × 255, uint8.
+    shape : tuple of int
+        Size of the maps, ZYX.
+    spacing : tuple of float
+        Distance between voxel centres in nm, ZYX.
+    chain : Chain
+        Post-processing steps.
+    folder : Path
+        Where ``result.ome.zarr`` and ``measurements.csv`` go.
+    means : Means, optional
+        Memory, and who works.
+
+    Yields
+    ------
+    Progress
+        One per block of each stage.
+
+    Returns
+    -------
+    BlockResult
+        The files, once all are complete.
+
+    Raises
+    ------
+    InvalidParameterError, WriteError
+        As `segment_blocks`.
+    """
+    check_chain(chain)
+    steps = chain.model_dump(mode="json")
+    identity = {"input": {n: str(v) for n, v in maps.items()}, "chain": steps}
+    state = BlockState(maps["semantic"], maps.get("boundary"), spacing)
+    run = _Run(folder, {**identity, "spacing": list(spacing)}, shape, None)
+    work = partial(run_chain, chain=chain, state=state)
+    return (yield from run.through(work, means or Means()))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all runs share: the folder, the blocks and the files."""
+
+    folder: Path
+    identity: Mapping[str, Any]
+    shape: Shape
+    recipe: Recipe | None
+
+    def through(self, work: Work, means: Means) -> Job[BlockResult]:
+        """Begin or go on, work, write, and show the result."""
+        memory = self._memory(means)
+        cutting = plan_cutting(
+            self.shape, memory // means.engine.n_workers - PROGRAM_BYTES
+        )
+        identity = {**self.identity, "memory": memory}
+        with opened(self.folder, identity, restart=means.restart) as kept:
+            site = Site(kept, means.engine, cutting)
+            finished = self._finished(site, work)
+            return (yield from telling(finished, self.folder))
+
+    def _finished(self, site: Site, work: Work) -> Job[BlockResult]:
+        """Do what has not been done, and show the result."""
+        kept = site.folder
+        if kept.complete() is None:
+            state = yield from relayed(work(site), partial(as_part, 0, 2))
+            written = write_blocks(site, state, self.recipe)
+            table = yield from relayed(written, partial(as_part, 1, 2))
+            kept.note_complete({"n_objects": len(table)})
+        n_objects = int((kept.complete() or {})["n_objects"])
+        files = publish(kept, self.folder)
+        yield Progress(1, 1, "Written")
+        return BlockResult(files, n_objects)
+
+    def _memory(self, means: Means) -> int:
+        """Return the memory that is given, or an earlier run had, or half the free."""
+        if means.memory is not None:
+            return means.memory
+        earlier = {} if means.restart else read_identity(self.folder)
+        return int(earlier.get("memory", free_memory()))
+
+
+def free_memory() -> int:
+    """Return the bytes that a run takes if it is not told."""
+    return int(MEMORY_SHARE * psutil.virtual_memory().available)

@@ -1,0 +1,325 @@
+"""The folder of a run: what it has finished, so that it can go on after a kill.
+
+Every block of every stage that is finished has a small file of its own, written after
+the block.  What is not recorded is done again, and gives the same; so a run may be
+killed anywhere.  Arrays are plain zarr, tables plain numpy: nothing here is pickled.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_mitoseg.distributed.views import Stored, create_array
+from napari_mitoseg.errors import InvalidParameterError, WriteError
+from napari_mitoseg.file_lock import lock
+from napari_mitoseg.io.atomic import ADVICE
+from napari_mitoseg.volume import Array, Shape
+
+COMPLETE = "complete.json"
+PARTIAL = ".result.partial"
+LOCK = ".result.lock"
+IDENTITY = "run.json"
+
+Found = Mapping[str, Array]
+"""The small things that work on a block finds out, by name."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Arrays, tables and records of a run.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    """
+
+    path: Path
+
+    def array(self, name: str, shape: Shape, dtype: str, chunk: Shape) -> Stored:
+        """Make an array, or find it.
+
+        Parameters
+        ----------
+        name : str
+            Path within the folder.
+        shape : tuple of int
+            Size, ZYX.
+        dtype : str
+            Type of its values.
+        chunk : tuple of int
+            Voxels that are stored together.
+
+        Returns
+        -------
+        Stored
+            The array.
+        """
+        return create_array(self.path / "arrays" / name, shape, dtype, chunk)
+
+    def save(self, name: str, values: Array) -> Path:
+        """Write a table; return its file."""
+        path = self.path / "tables" / f"{name}.npy"
+        with replacing(path) as draft, draft.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+        return path
+
+    def record(self, stage: str, number: int, found: Found) -> None:
+        """Note that a block is finished.
+
+        Parameters
+        ----------
+        stage : str
+            What was done to it.
+        number : int
+            Number of the block.
+        found : mapping of str to ndarray
+            What was found out.
+        """
+        path = self._record(stage, number)
+        with replacing(path) as draft, draft.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **found)
+
+    def recorded(self, stage: str) -> "Records":
+        """Return what is known of the blocks of a stage."""
+        return Records(self.path / "records" / stage)
+
+    def note_complete(self, content: Mapping[str, Any]) -> None:
+        """Note that all files of the result are complete."""
+        with replacing(self.path / COMPLETE) as draft:
+            draft.write_text(json.dumps(content), encoding="utf-8")
+
+    def complete(self) -> Mapping[str, Any] | None:
+        """Return what was noted when all files were complete; None before that."""
+        return _read_json(self.path / COMPLETE)
+
+    def clear(self) -> None:
+        """Remove the folder; last of all what says that it is complete."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in {IDENTITY, COMPLETE}:
+                path.unlink()
+        shutil.rmtree(self.path)
+
+    def _record(self, stage: str, number: int) -> Path:
+        return self.path / "records" / stage / f"{number}.npz"
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the blocks of a stage have found out.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of one file a block.
+    """
+
+    path: Path
+
+    def numbers(self) -> set[int]:
+        """Return the numbers of the finished blocks."""
+        return {int(path.stem) for path in self.path.glob("*.npz")}
+
+    def read(self, number: int, *names: str) -> dict[str, Array]:
+        """Return some of what a finished block has found out."""
+        with np.load(self.path / f"{number}.npz", allow_pickle=False) as content:
+            return {name: content[name] for name in names}
+
+    def each(self, *names: str) -> Iterator[dict[str, Array]]:
+        """Iterate over the blocks, in order."""
+        for number in sorted(self.numbers()):
+            yield self.read(number, *names)
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[Path]:
+    """Write a file under another name, and give it its own when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made.
+
+    Yields
+    ------
+    Path
+        Where to write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(
+    folder: Path, identity: Mapping[str, Any], *, restart: bool
+) -> Generator[RunFolder]:
+    """Begin a run, or go on with one.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the result goes.
+    identity : mapping
+        JSON of everything that the result depends on.
+    restart : bool
+        Whether to forget what an earlier run has done.
+
+    Yields
+    ------
+    RunFolder
+        Of this run, for this process alone.
+
+    Raises
+    ------
+    WriteError
+        If another process runs here, or the disk refuses; what is finished is kept.
+    InvalidParameterError
+        If an earlier run here was another one.
+    """
+    work = folder / PARTIAL
+    with _explained(folder), _locked(folder):
+        if restart and work.exists():
+            shutil.rmtree(work)
+        _check_identity(work, identity)
+        with replacing(work / IDENTITY) as draft:
+            draft.write_text(json.dumps(identity, indent=1), encoding="utf-8")
+        yield RunFolder(work)
+
+
+def is_partial(folder: Path) -> bool:
+    """Say whether a folder holds a run that has not come to its end.
+
+    Parameters
+    ----------
+    folder : Path
+        Where its result is to go.
+
+    Returns
+    -------
+    bool
+        Whether the run can be continued.
+    """
+    return (folder / PARTIAL / IDENTITY).is_file()
+
+
+def read_identity(folder: Path) -> Mapping[str, Any]:
+    """Return what the result of an unfinished run depends on.
+
+    Parameters
+    ----------
+    folder : Path
+        Where its result is to go.
+
+    Returns
+    -------
+    mapping
+        JSON; empty where there is no such run.
+    """
+    return _read_json(folder / PARTIAL / IDENTITY) or {}
+
+
+def _read_json(path: Path) -> Mapping[str, Any] | None:
+    if not path.is_file():
+        return None
+    content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _check_identity(work: Path, identity: Mapping[str, Any]) -> None:
+    known = _read_json(work / IDENTITY)
+    if known is None:
+        if work.exists():
+            shutil.rmtree(work)
+        return
+    earlier = _flat(known)
+    now = _flat(json.loads(json.dumps(identity)))
+    changed = [k for k in {**now, **earlier} if now.get(k) != earlier.get(k)]
+    if changed:
+        listed = ", ".join(
+            f"{k} (then {_short(earlier.get(k))}, now {_short(now.get(k))})"
+            for k in changed
+        )
+        msg = (
+            f"{work.parent} holds an unfinished run that differs in: {listed}. Give "
+            "the same again to go on with it, --restart to begin anew, or another "
+            "folder."
+        )
+        raise InvalidParameterError(msg)
+
+
+def _flat(content: Any, name: str = "") -> dict[str, Any]:
+    """Return the values deep inside JSON, under names such as ``recipe.model``."""
+    if isinstance(content, list):
+        content = {str(n): value for n, value in enumerate(content)}
+    if not isinstance(content, dict):
+        return {name: content}
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        found |= _flat(value, f"{name}.{key}" if name else key)
+    return found
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    """Keep other processes from running into the same folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK
+    handle = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        if not lock(handle) or not _is_still(handle, path):
+            msg = (
+                f"Another run is writing into {folder}. Wait until it is finished, or "
+                "choose another folder."
+            )
+            raise WriteError(msg)
+        yield
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(handle)
+
+
+def _is_still(handle: int, path: Path) -> bool:
+    """Say whether an open file still has its name: a run that ended removes it."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return there.st_ino == os.fstat(handle).st_ino
+
+
+@contextmanager
+def _explained(folder: Path) -> Generator[None]:
+    """Say what an operating system's refusal means for the run."""
+    try:
+        yield
+    except (WriteError, InvalidParameterError):
+        raise
+    except OSError as error:
+        if type(error).__module__ != "builtins":
+            raise
+        advice = ADVICE.get(error.errno or 0, "Check the disk")
+        msg = (
+            f"Cannot go on in {folder}: {error.strerror or error} "
+            f"({error.filename or folder}). {advice}. What is finished is kept: the "
+            "same command goes on from there."
+        )
+        raise WriteError(msg) from error

@@ -1,0 +1,221 @@
+"""The files of a result, written block by block and shown when all are complete."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from napari_mitoseg.distributed.blocks import CHUNK, Block, Grid
+from napari_mitoseg.distributed.engine import Site
+from napari_mitoseg.distributed.run_folder import (
+    Found,
+    Records,
+    RunFolder,
+    replacing,
+)
+from napari_mitoseg.distributed.state import BlockState, there
+from napari_mitoseg.distributed.views import Nothing, View
+from napari_mitoseg.io.ome_zarr import create_result_zarr
+from napari_mitoseg.io.pyramid import coarse_shape, nearest
+from napari_mitoseg.io.tables import write_table_csv
+from napari_mitoseg.jobs import Job, as_part, relayed
+from napari_mitoseg.morphology.survey import (
+    Context,
+    SurveyPart,
+    merge_parts,
+    survey_part,
+)
+from napari_mitoseg.morphology.table import MeasurementTable, measure_survey
+from napari_mitoseg.outputs import RECIPE, TABLE, ZARR
+from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.volume import Shape, Spacing
+
+INSTANCES = "instances"
+REPLACED = ".replaced"
+PART = tuple(SurveyPart.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class WriteBlock:
+    """Writes a block of the result at full resolution, and measures its objects.
+
+    Attributes
+    ----------
+    views : mapping of str to View
+        What is written, by name.
+    root : Path
+        The OME-Zarr.
+    """
+
+    views: Mapping[str, View]
+    root: Path
+
+    def __call__(self, block: Block) -> Found:
+        """Write a block."""
+        found: Found = {}
+        for name, view in self.views.items():
+            values = view.read(block.region)
+            _array(self.root, name, 0)[block.region.slices] = values
+            if name == INSTANCES:
+                found = asdict(survey_part(values, block.region.slices))
+        return found
+
+
+@dataclass(frozen=True)
+class CoarsenBlock:
+    """Writes a block of a coarser level.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What is written.
+    root : Path
+        The OME-Zarr.
+    level : int
+        Which level; it is made of the one before.
+    step : tuple of int
+        Voxels of that level to one of this, ZYX.
+    """
+
+    names: tuple[str, ...]
+    root: Path
+    level: int
+    step: Shape
+
+    def __call__(self, block: Block) -> Found:
+        """Write a block."""
+        z, y, x = (
+            slice(a * n, b * n)
+            for a, b, n in zip(
+                block.region.start, block.region.stop, self.step, strict=True
+            )
+        )
+        for name in self.names:
+            fine = np.asarray(_array(self.root, name, self.level - 1)[z, y, x])
+            coarse = nearest(fine, self.step)
+            _array(self.root, name, self.level)[block.region.slices] = coarse
+        return {}
+
+
+def write_blocks(
+    site: Site, state: BlockState, recipe: Recipe | None
+) -> Job[MeasurementTable]:
+    """Write all files of a result into the folder of the run.
+
+    Parameters
+    ----------
+    site : Site
+        Where the run takes place.
+    state : BlockState
+        What the chain made.
+    recipe : Recipe or None
+        What was run; without one, none is written.
+
+    Yields
+    ------
+    Progress
+        One per block of each level.
+
+    Returns
+    -------
+    MeasurementTable
+        One row an object.
+    """
+    views = {
+        "semantic": there(state.semantic),
+        "boundary": state.boundary or Nothing(),
+        INSTANCES: there(state.labels).view,
+    }
+    root, shape = site.folder.path / ZARR, site.cutting.shape
+    factors = _create(root, shape, state.spacing)
+    fine = _aligned(shape, site.cutting.blocks.block)
+    task = WriteBlock(views, root)
+    job = site.finish("write-0", task, list(fine), "Writing the result")
+    records = yield from relayed(job, partial(as_part, 0, len(factors)))
+    for level, (before, factor) in enumerate(pairwise(factors), start=1):
+        z, y, x = (b // a for a, b in zip(before, factor, strict=True))
+        grid = _aligned(coarse_shape(shape, factor), site.cutting.blocks.block)
+        coarsen = CoarsenBlock(tuple(views), root, level, (z, y, x))
+        name = f"write-{level}"
+        job = site.finish(name, coarsen, list(grid), "Writing coarser levels")
+        yield from relayed(job, partial(as_part, level, len(factors)))
+    table = yield from _measure(records, root, state.spacing)
+    with replacing(site.folder.path / TABLE) as draft:
+        write_table_csv(draft, table.columns)
+    if recipe is not None:
+        with replacing(site.folder.path / RECIPE) as draft:
+            draft.write_text(recipe.as_json(), encoding="utf-8")
+    return table
+
+
+def publish(work: RunFolder, folder: Path) -> tuple[Path, ...]:
+    """Give the files of a result their final names, and remove the rest of the run.
+
+    Parameters
+    ----------
+    work : RunFolder
+        With all files complete.
+    folder : Path
+        Where they go; files of an earlier result are replaced.
+
+    Returns
+    -------
+    tuple of Path
+        The files.
+
+    Notes
+    -----
+    Killed anywhere in between, it goes on where it was: what has been moved already is
+    no longer in the folder of the run.
+    """
+    for rest in (work.path / ZARR).rglob("*.partial"):
+        # What a process that was killed has left behind.
+        rest.unlink()
+    names = (ZARR, TABLE, RECIPE)
+    for name in (name for name in names if (work.path / name).exists()):
+        if (folder / name).exists():
+            kept = work.path / REPLACED / name
+            kept.parent.mkdir(exist_ok=True)
+            (folder / name).replace(kept)
+        (work.path / name).replace(folder / name)
+    work.clear()
+    return tuple(folder / name for name in names if (folder / name).exists())
+
+
+def _create(root: Path, shape: Shape, spacing: Spacing) -> tuple[Shape, ...]:
+    """Make the OME-Zarr, unless an earlier run has."""
+    types: dict[str, np.dtype[Any]] = {
+        "semantic": np.dtype(np.uint8),
+        "boundary": np.dtype(np.uint8),
+        INSTANCES: np.dtype(np.uint32),
+    }
+    draft = root.with_name(f".new-{root.name}")
+    factors = create_result_zarr(draft, types, shape, spacing)
+    if root.exists():
+        shutil.rmtree(draft)
+    else:
+        draft.replace(root)
+    return factors
+
+
+def _aligned(shape: Shape, block: Shape) -> Grid:
+    """Cut a level into blocks that hold whole chunks of the result."""
+    z, y, x = (-(-b // c) * c for b, c in zip(block, CHUNK, strict=True))
+    return Grid(shape, (z, y, x))
+
+
+def _array(root: Path, name: str, level: int) -> "zarr.Array[Any]":
+    return zarr.open_array(root / "labels" / name / str(level), mode="r+")
+
+
+def _measure(records: Records, root: Path, spacing: Spacing) -> Job[MeasurementTable]:
+    """Make the table out of what the blocks show."""
+    parts = [SurveyPart.empty(), *(SurveyPart(**f) for f in records.each(*PART))]
+    survey = merge_parts(parts, _array(root, INSTANCES, 0), spacing, Context())
+    return (yield from measure_survey(survey))
