@@ -75,7 +75,7 @@ class BlockOptions:
         InvalidParameterError
             If blocks are asked for, and TIFF.
         """
-        from napari_mitoseg.distributed.run import free_memory
+        from napari_mitoseg.distributed.run import usual_memory
         from napari_mitoseg.distributed.run_folder import is_partial
 
         asked = self.blocks or self.restart or self.workers > 1 or self.scheduler
@@ -90,7 +90,7 @@ class BlockOptions:
         if self.blocks is not None:
             return self.blocks
         needed = math.prod(shape) * VOXEL_BYTES
-        too_large = needed > (self.n_bytes or free_memory())
+        too_large = needed > (self.n_bytes or usual_memory())
         return bool(asked) or too_large or is_partial(out)
 
 

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from napari_mitoseg.distributed.blocks import plan_cutting
 from napari_mitoseg.distributed.chain import run_chain
 from napari_mitoseg.distributed.engine import Engine, SerialEngine, Site
@@ -25,6 +23,7 @@ from napari_mitoseg.distributed.writing import publish, write_blocks
 from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.io.limits import MEMORY_SHARE
 from napari_mitoseg.jobs import Job, Progress, as_part, relayed
+from napari_mitoseg.memory import free_memory
 from napari_mitoseg.models.zoo import load_model
 from napari_mitoseg.pipeline import check_weights, completed
 from napari_mitoseg.postprocessing import Chain
@@ -223,9 +222,9 @@ class _Run:
         if means.memory is not None:
             return means.memory
         earlier = {} if means.restart else read_identity(self.folder)
-        return int(earlier.get("memory", free_memory()))
+        return int(earlier.get("memory", usual_memory()))
 
 
-def free_memory() -> int:
+def usual_memory() -> int:
     """Return the bytes that a run takes if it is not told."""
-    return int(MEMORY_SHARE * psutil.virtual_memory().available)
+    return int(MEMORY_SHARE * free_memory())
