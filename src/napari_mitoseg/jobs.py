@@ -100,6 +100,34 @@ def relayed(job: Job[Result], report: Callable[[Progress], Progress]) -> Job[Res
             yield report(progress)
 
 
+def phase(job: Job[Result], start: float, stop: float) -> Job[Result]:
+    """Run a job as one of several unequal parts of another one.
+
+    Parameters
+    ----------
+    job : generator of Progress
+        The part.
+    start, stop : float
+        Share of the whole that is finished before the part begins, and when it ends.
+
+    Yields
+    ------
+    Progress
+        Of the whole, in thousandths.
+
+    Returns
+    -------
+    object
+        What the job returned.
+    """
+
+    def report(progress: Progress) -> Progress:
+        share = start + (stop - start) * progress.fraction
+        return replace(progress, done=round(share * 1000), total=1000)
+
+    return relayed(job, report)
+
+
 def drain(
     job: Job[Result], on_progress: Callable[[Progress], None] | None = None
 ) -> Result:

@@ -12,7 +12,7 @@ from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.io.checks import check_image
-from napari_mitoseg.jobs import Job, Progress, as_part, relayed
+from napari_mitoseg.jobs import Job, Progress, as_part, phase, relayed
 from napari_mitoseg.labelling import consecutive
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
@@ -142,14 +142,14 @@ def run_recipe(
     check_weights(recipe, model.card)
     start = _PREPARED_UP_TO if recipe.preprocessing.moving else 0.0
     job = prepare(volume, recipe.preprocessing, recipe.inference.device)
-    prepared = yield from _phase(job, 0.0, start)
+    prepared = yield from phase(job, 0.0, start)
     predicted = predict_maps(prepared.volume, model, recipe.inference, region, maps)
-    maps = yield from _phase(predicted, start, _NETWORK_UP_TO)
+    maps = yield from phase(predicted, start, _NETWORK_UP_TO)
     region = (region or Region.whole(volume.shape)).within(volume.shape)
     basis = Basis(maps, prepared, region)
     chain = segment_again(basis, recipe.postprocessing, cache)
-    segmentation = yield from _phase(chain, _NETWORK_UP_TO, 1.0)
-    shown = yield from _phase(_maps_on_original(basis), 1.0, 1.0)
+    segmentation = yield from phase(chain, _NETWORK_UP_TO, 1.0)
+    shown = yield from phase(_maps_on_original(basis), 1.0, 1.0)
     return Result(shown, segmentation, completed(recipe, model.card), basis)
 
 
@@ -214,16 +214,6 @@ def _on_original(basis: Basis, arrays: Sequence[Array]) -> Job[list[Array]]:
             result[z] = basis.prepared.restored(array[z : z + 1], part)[0]
         yield Progress(z + 1, depth, "Moving back")
     return restored
-
-
-def _phase(job: Job[Answer], start: float, stop: float) -> Job[Answer]:
-    """Run a job as one part of the progress bar."""
-
-    def report(progress: Progress) -> Progress:
-        share = start + (stop - start) * progress.fraction
-        return replace(progress, done=round(share * _TOTAL), total=_TOTAL)
-
-    return relayed(job, report)
 
 
 def check_weights(recipe: Recipe, card: ModelCard) -> None:

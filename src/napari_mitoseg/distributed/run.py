@@ -22,7 +22,7 @@ from napari_mitoseg.distributed.views import View
 from napari_mitoseg.distributed.writing import publish, write_blocks
 from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.io.limits import MEMORY_SHARE
-from napari_mitoseg.jobs import Job, Progress, as_part, relayed
+from napari_mitoseg.jobs import Job, Progress, phase
 from napari_mitoseg.memory import free_memory
 from napari_mitoseg.models.zoo import load_model
 from napari_mitoseg.pipeline import check_weights, completed
@@ -33,6 +33,9 @@ from napari_mitoseg.volume import Shape, Spacing
 PROGRAM_BYTES = 700_000_000
 """Memory of a process before it works on a block: libraries, network, chunks read."""
 
+
+PREDICTED_AT, SEGMENTED_AT = 0.85, 0.9
+"""Shares of the progress bar: the network takes most of the time."""
 
 Work = Callable[[Site], Job[BlockState]]
 
@@ -126,9 +129,9 @@ def segment_blocks(
 
     def work(site: Site) -> Job[BlockState]:
         predicted = predict_blocks(site, prepared, recipe.model, recipe.inference)
-        state = yield from relayed(predicted, partial(as_part, 0, 2))
+        state = yield from phase(predicted, 0.0, PREDICTED_AT)
         chain = run_chain(site, recipe.postprocessing, state)
-        return (yield from relayed(chain, partial(as_part, 1, 2)))
+        return (yield from phase(chain, PREDICTED_AT, 1.0))
 
     run = _Run(folder, identity, volume.shape, recipe)
     return (yield from run.through(work, means))
@@ -208,9 +211,9 @@ class _Run:
         """Do what has not been done, and show the result."""
         kept = site.folder
         if kept.complete() is None:
-            state = yield from relayed(work(site), partial(as_part, 0, 2))
+            state = yield from phase(work(site), 0.0, SEGMENTED_AT)
             written = write_blocks(site, state, self.recipe)
-            table = yield from relayed(written, partial(as_part, 1, 2))
+            table = yield from phase(written, SEGMENTED_AT, 1.0)
             kept.note_complete({"n_objects": len(table)})
         n_objects = int((kept.complete() or {})["n_objects"])
         files = publish(kept, self.folder)
