@@ -25,9 +25,9 @@ from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, Score, save_model
 from napari_mitoseg.params import Params, param
-from napari_mitoseg.training.fit import fit_stages
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
 from napari_mitoseg.training.settings import FitSettings
+from napari_mitoseg.training.stages import fit_stages
 from napari_mitoseg.training.targets import UNKNOWN, label_instances
 from napari_mitoseg.training.validate import predict_stack
 from napari_mitoseg.volume import Spacing

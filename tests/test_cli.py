@@ -58,6 +58,16 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def two_channels(image_file: Path, tmp_path: Path) -> Path:
+    """The image as the second channel; the first is constant."""
+    image = tifffile.imread(image_file)
+    path = tmp_path / "two.tif"
+    both = np.stack([np.full_like(image, 9), image], axis=1)
+    tifffile.imwrite(path, both, imagej=True, metadata={"axes": "ZCYX"})
+    return path
+
+
+@pytest.fixture
 def segment(run: Command, image_file: Path, model_folder: Path, out: Path) -> Command:
     """Segment the image with the small model; more options may be given."""
 
@@ -122,6 +132,36 @@ def test_zarr_output_holds_the_same_labels(segment: Command, out: Path) -> None:
     labels = read_labels(out / "result.ome.zarr" / "labels" / "instances")
     assert np.array_equal(labels.read(), instances)
     assert labels.spacing == (40.0, 16.0, 16.0)
+
+
+def test_a_channel_is_chosen_by_number(
+    segment: Command, run: Command, two_channels: Path, model_folder: Path, out: Path
+) -> None:
+    segment()
+    other = out.with_name("channel")
+    options = ("--spacing", SPACING, "--model", model_folder, "--channel", 1)
+    status, _, _ = run("segment", two_channels, "--out", other, *options)
+    assert status == 0
+    one, two = (folder / "semantic.tif" for folder in (out, other))
+    assert np.array_equal(tifffile.imread(one), tifffile.imread(two))
+
+
+def test_every_command_that_reads_a_stack_can_be_told_the_channel(
+    run: Command, two_channels: Path, labels_file: Path, annotation_file: Path,
+    out: Path,
+) -> None:  # fmt: skip
+    commands = (
+        ("train", two_channels, labels_file),
+        ("train-sparse", two_channels, annotation_file),
+        ("fine-tune", two_channels, annotation_file, "--model", "fast"),
+        ("train-interpolation", two_channels),
+        ("measure", two_channels),
+    )
+    for command in commands:
+        status, _, said = run(*command, "--out", out / "a.csv", "--channel", 2)
+        assert status == 2, command
+        assert "channel=2 was asked of two.tif, which has 2" in said, command
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def run_recipe(
     yield Progress(0, _TOTAL, "Loading the model")
     model = model or load_model(recipe.model)
     _check_weights(recipe, model.card)
-    start = 0.0 if _is_local(recipe.preprocessing) else _PREPARED_UP_TO
+    start = _PREPARED_UP_TO if recipe.preprocessing.moving else 0.0
     job = prepare(volume, recipe.preprocessing, recipe.inference.device)
     prepared = yield from _phase(job, 0.0, start)
     predicted = predict_maps(prepared.volume, model, recipe.inference, region, maps)
@@ -191,10 +191,6 @@ def segment_again(
         boundary=boundary,
         labels=consecutive(labels),
     )
-
-
-def _is_local(preprocessing: Pipeline) -> bool:
-    return all(getattr(step, "is_local", True) for step in preprocessing.steps)
 
 
 def _maps_on_original(basis: Basis) -> Job[ProbabilityMaps]:

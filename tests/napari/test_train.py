@@ -18,6 +18,7 @@ from napari_mitoseg._napari.training_panel import STOP, TRAIN
 from napari_mitoseg.errors import DeviceMemoryError
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.zoo import load_model
+from napari_mitoseg.preprocessing import Pipeline
 
 from .conftest import SHAPE, SPACING, FakeDense, add_stack
 
@@ -112,6 +113,31 @@ def test_a_training_gets_what_is_shown(
     np.testing.assert_array_equal(truth.read(), painted)
     assert order.folder.name == "stack-resunet-r"
     assert not order.resume
+
+
+def test_images_are_preprocessed_as_the_editor_says(
+    trainer: TrainWidget, dense: FakeDense, labels: Labels, finish: Finish
+) -> None:
+    editor = trainer.training.preprocessing
+    editor.add_button.menu().aboutToShow.emit()
+    (invert,) = (
+        action for action in editor.add_button.menu().actions()
+        if action.text() == "Invert"
+    )  # fmt: skip
+    invert.trigger()
+    trainer.train_button.click()
+    finish(trainer)
+    (order,) = dense.orders
+    assert order.settings.preprocessing == ({"step": "invert"},)
+
+
+def test_sections_must_stay_where_their_labels_are(
+    trainer: TrainWidget, labels: Labels
+) -> None:
+    editor = trainer.training.preprocessing
+    editor.set_value(Pipeline([{"step": "register"}]))
+    assert "Register" in trainer.training_problem
+    assert "moves sections" in trainer.training_problem
 
 
 def test_networks_are_offered_and_explained(trainer: TrainWidget) -> None:

@@ -14,12 +14,13 @@ from napari_mitoseg.training.augmentations import AugmentationChain, Rescale
 from napari_mitoseg.training.blocks import draw_blocks, for_blocks
 from napari_mitoseg.training.fit import fit
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
-from napari_mitoseg.training.settings import FitSettings, patch_cnn_preset
+from napari_mitoseg.training.published import patch_cnn_stages
+from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.trainers import trainer_for
 
 DEPTH, HEIGHT, WIDTH = 4, 80, 100
 CPU = torch.device("cpu")
-PLAIN = patch_cnn_preset().model_copy(update={"batch": 64})
+PLAIN = patch_cnn_stages()[0].model_copy(update={"batch": 64})
 
 
 def network(**config: object) -> Network:

@@ -1,6 +1,5 @@
 """Training of the detector and of the cascade on a tiny stack."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,6 @@ from napari_mitoseg.training.cascade import (
 from napari_mitoseg.training.cascade_settings import (
     CascadeSettings,
     for_segmentation,
-    paper_segmentation_settings,
 )
 from napari_mitoseg.training.dense import train_dense
 from napari_mitoseg.training.dense_data import LabelledVolume
@@ -171,7 +169,7 @@ def test_labelled_volumes_train_each_network_of_the_cascade(
     assert model.card.scores
     assert result.steps == 2
     loss = trainer_for(name).adapt(FitSettings()).loss
-    assert loss == {"detector": "detection", "cascade": "bce-dice"}.get(name, "bce")
+    assert loss == ("detection" if name == "detector" else "bce")
 
 
 def test_only_a_cascade_is_fitted_as_one(stack: TrainingStack, tmp_path: Path) -> None:
@@ -213,17 +211,6 @@ def test_light_augmentations_are_the_turns_of_the_paper() -> None:
     )
     assert (light.augmentations, light.geometry) == (None, NO_GEOMETRY)
     assert other.augmentations == CHALLENGE
-
-
-def test_settings_of_the_paper() -> None:
-    """(165 − 32) / 8, (768 − 256) / 64 and (1024 − 256) / 128 steps, and 1 each."""
-    settings = paper_segmentation_settings()
-    assert (settings.patch, settings.batch) == ((32, 256, 256), 4)
-    assert (settings.learning_rate, settings.loss) == (0.01, "bce")
-    assert settings.steps == 100 * 284 == 100 * math.ceil(18 * 9 * 7 / 4)
-    assert settings.schedule == "constant"
-    assert (settings.foreground, settings.dark) == (0, 0)
-    assert (settings.geometry, settings.averaging) == (NO_GEOMETRY, 0)
 
 
 def test_labels_without_mitochondria_are_refused(

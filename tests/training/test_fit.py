@@ -12,15 +12,10 @@ from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.architectures import Network, architectures
 from napari_mitoseg.models.zoo import ModelCard, load_model
 from napari_mitoseg.training.appearance import NO_APPEARANCE
-from napari_mitoseg.training.fit import draw_batch, fit, fit_stages
+from napari_mitoseg.training.fit import draw_batch, fit
 from napari_mitoseg.training.geometry import NO_GEOMETRY
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
-from napari_mitoseg.training.settings import (
-    FitSettings,
-    fusion_fcn_preset,
-    paper_presets,
-    patch_cnn_preset,
-)
+from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.validate import measure_iou, predict_stack
 
 SPACING = (40.0, 8.0, 8.0)
@@ -223,53 +218,3 @@ def test_iou_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda *_: torch.tensor([[[0.1, 0.9, 0.8, 0.9]]]),
     )
     assert measure_iou(small(), [stack]) == (pytest.approx(1 / 3),)
-
-
-def test_paper_presets_are_the_two_stages() -> None:
-    first, second = paper_presets()
-    assert (first.patch, first.steps) == ((32, 256, 256), 20_000)
-    assert (second.patch, second.steps) == ((36, 320, 320), 10_000)
-    for stage in (first, second):
-        assert (stage.optimizer, stage.learning_rate, stage.batch) == ("adam", 1e-4, 2)
-        assert (stage.schedule, stage.loss) == ("constant", "weighted-bce")
-        assert len(stage.chain.steps) == 11
-
-
-def test_preset_of_the_fusion_fcn() -> None:
-    settings = fusion_fcn_preset()
-    assert (settings.patch, settings.steps) == ((1, 512, 512), 20_000)
-    assert [step.name for step in settings.chain.steps] == ["flip"]
-    assert (settings.foreground, settings.dark) == (0, 0)
-
-
-def test_preset_of_the_patch_cnn() -> None:
-    settings = patch_cnn_preset()
-    assert (settings.patch, settings.foreground) == ((1, 32, 32), 0.5)
-    assert not settings.chain.steps
-
-
-def test_stages_follow_on_each_other(stack: TrainingStack, tmp_path: Path) -> None:
-    """The second stage makes no progress of its own: it returns what the first kept."""
-    still = PLAIN.model_copy(
-        update={"steps": 1, "learning_rate": 1e-12, "weight_decay": 0, "averaging": 0}
-    )
-    stages = [PLAIN, still]
-    result = drain(fit_stages(small(), [stack], stages, card=CARD, folder=tmp_path))
-    first = load_model(tmp_path / "stage-1").network
-    for one, other in zip(first.parameters(), result.network.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
-    assert load_model(tmp_path).card.name == "test"
-
-
-def test_finished_stages_are_not_repeated(stack: TrainingStack, tmp_path: Path) -> None:
-    stages = [PLAIN, PLAIN]
-    drain(fit_stages(small(), [stack], stages, card=CARD, folder=tmp_path))
-    again = fit_stages(
-        small(), [stack], stages, card=CARD, folder=tmp_path, resume=True
-    )
-    assert list(again) == []
-
-
-def test_no_stage_is_refused(stack: TrainingStack, tmp_path: Path) -> None:
-    with pytest.raises(InvalidParameterError, match="No training stage"):
-        drain(fit_stages(small(), [stack], [], card=CARD, folder=tmp_path))

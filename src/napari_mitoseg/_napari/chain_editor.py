@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_mitoseg._napari.form import ParamsForm
-from napari_mitoseg._napari.section import FoldButton
+from napari_mitoseg._napari.section import FoldButton, Section
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.steps import NamedStep, StepSequence
 
@@ -34,9 +34,12 @@ class ChainEditor(QWidget):
     ----------
     changed : Signal(object)
         The new `StepSequence`, whenever the user has changed it.
+    rebuilt : Signal()
+        There are other steps, from whomever.
     """
 
     changed = Signal(object)
+    rebuilt = Signal()
 
     def __init__(self, default: StepSequence, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -126,6 +129,7 @@ class ChainEditor(QWidget):
         for row in self.rows:
             self._rows_layout.addWidget(row)
             row.title.set_expanded(row.step.name in expanded)
+        self.rebuilt.emit()
 
     def _row(self, position: int) -> "StepRow":
         sequence = self._sequence
@@ -161,6 +165,29 @@ class ChainEditor(QWidget):
         self._sequence = self._sequence.replaced(position, step)
         self.rows[position].show_step(step)
         self.changed.emit(self._sequence)
+
+
+class StepsSection(Section):
+    """An editor of steps under a title that says how many there are.
+
+    Parameters
+    ----------
+    title : str
+        What the steps are for.
+    editor : ChainEditor
+        Folded away at first.
+    """
+
+    def __init__(self, title: str, editor: ChainEditor) -> None:
+        super().__init__(title, editor)
+        self._title, self._editor = title, editor
+        editor.rebuilt.connect(self._show_number)
+        self._show_number()
+
+    def _show_number(self) -> None:
+        n = len(self._editor.value)
+        steps = f"{n} step{'' if n == 1 else 's'}" if n else "none"
+        self.button.setText(f"{self._title}: {steps}")
 
 
 class StepRow(QFrame):

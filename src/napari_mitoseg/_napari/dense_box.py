@@ -1,14 +1,17 @@
 """How to train on dense labels: network, start, time, what is kept back."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QWidget
 
+from napari_mitoseg._napari.chain_editor import ChainEditor, StepsSection
 from napari_mitoseg._napari.form import ignore_wheel, shrink
 from napari_mitoseg._napari.section import row_label
 from napari_mitoseg._napari.train_box import NewModelBox
 from napari_mitoseg._napari.train_tasks import NetworkChoice
+from napari_mitoseg.preprocessing import Pipeline
 from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
 
 OTHERWISE_CHOSEN = ("architecture", "start")
@@ -32,7 +35,10 @@ class DenseBox(NewModelBox):
         self.network.setToolTip(TIP)
         self.rows.addWidget(row_label("Network", TIP), 1, 0)
         self.rows.addWidget(self.network, 1, 1)
+        self.preprocessing = ChainEditor(Pipeline())
+        self.layout().addWidget(StepsSection("Preprocessing", self.preprocessing))
         self.network.currentIndexChanged.connect(self._on_changed)
+        self.preprocessing.changed.connect(self._on_changed)
         self._on_changed()
 
     @property
@@ -43,7 +49,20 @@ class DenseBox(NewModelBox):
             raise TypeError(value)
         start = self.start.name or SCRATCH
         network = self.network.currentText() if start == SCRATCH else ""
-        return value.model_copy(update={"start": start, "architecture": network})
+        chosen = {"start": start, "architecture": network}
+        steps = tuple(self.preprocessing.value.model_dump(mode="json"))
+        return value.model_copy(update={**chosen, "preprocessing": steps})
+
+    @property
+    def problem(self) -> str:
+        """What keeps a training from being started, in words."""
+        moving = cast("Pipeline", self.preprocessing.value).moving
+        if moving:
+            return (
+                f"The preprocessing step {moving[0]} moves sections, and labels would "
+                "not follow. Remove it."
+            )
+        return super().problem
 
     @property
     def dimensions(self) -> int:
@@ -66,6 +85,7 @@ class DenseBox(NewModelBox):
             Network and start are chosen if they are there.
         """
         self.form.set_value(settings)
+        self.preprocessing.set_value(Pipeline.parse(list(settings.preprocessing)))
         self.start.set_name(settings.start)
         self.network.setCurrentText(settings.architecture or DEFAULT_NETWORK)
         self._on_changed()

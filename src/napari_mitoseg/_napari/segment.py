@@ -20,14 +20,14 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_mitoseg._napari import tasks
-from napari_mitoseg._napari.chain_editor import ChainEditor
+from napari_mitoseg._napari.chain_editor import ChainEditor, StepsSection
 from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.layers import displayed_slice
 from napari_mitoseg._napari.model_box import ModelBox
 from napari_mitoseg._napari.panel import RUN_STYLE, in_words, timer
 from napari_mitoseg._napari.region_box import RegionBox, slice_region
 from napari_mitoseg._napari.result_layers import ResultLayers
-from napari_mitoseg._napari.section import Section, line_up
+from napari_mitoseg._napari.section import line_up
 from napari_mitoseg._napari.stack_panel import StackPanel
 from napari_mitoseg._napari.worker import JobRunner
 from napari_mitoseg.errors import MitoSegError, UnknownNameError
@@ -202,13 +202,12 @@ class SegmentWidget(StackPanel):
         for box in (self.image, self.model, self.region, self.inference):
             layout.addWidget(box)
         self.sections = {
-            "Preprocessing": Section("", self.preprocessing),
-            "Post-processing": Section("", self.postprocessing),
+            "Preprocessing": StepsSection("Preprocessing", self.preprocessing),
+            "Post-processing": StepsSection("Post-processing", self.postprocessing),
         }
         for section in self.sections.values():
             layout.addWidget(section)
         layout.addStretch(1)
-        self._name_sections()
 
     def _fill_footer(self) -> None:
         self.preview_button = QPushButton("Preview slice")
@@ -264,23 +263,12 @@ class SegmentWidget(StackPanel):
         self._on_settings()
 
     def _on_settings(self) -> None:
-        self._name_sections()
         self._refresh_buttons()
         self._estimate_soon.start()
 
     def _on_chain(self, _chain: StepSequence) -> None:
-        self._name_sections()
         if self.shown:
             self._rechain_soon.start()
-
-    def _name_sections(self) -> None:
-        for title, editor in (
-            ("Preprocessing", self.preprocessing),
-            ("Post-processing", self.postprocessing),
-        ):
-            n = len(editor.value)
-            steps = f"{n} step{'' if n == 1 else 's'}" if n else "none"
-            self.sections[title].button.setText(f"{title}: {steps}")
 
     def _refresh_buttons(self) -> None:
         problem = self.problem

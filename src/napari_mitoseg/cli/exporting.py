@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, tell
-from napari_mitoseg.cli.options import SpacingText, parse_spacing
+from napari_mitoseg.cli.options import AS_STORED, Opening
 from napari_mitoseg.errors import InvalidParameterError
 
 
@@ -19,7 +19,7 @@ def export(  # noqa: PLR0913 - the options of the command
     out: Path,
     each: str | None = None,
     objects: str = "",
-    spacing: SpacingText = None,
+    opening: Opening = AS_STORED,
     unit: Literal["micrometre", "nanometre"] = "micrometre",
     margin: int = 8,
     neighbours: bool = False,
@@ -41,8 +41,8 @@ def export(  # noqa: PLR0913 - the options of the command
         nrrd).
     objects : str
         Labels with commas between them; all objects when absent.
-    spacing : str, optional
-        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    opening : Opening
+        How the labels are opened.
     unit : {"micrometre", "nanometre"}
         What a length of 1 means in a file of surfaces.
     margin : int
@@ -55,7 +55,7 @@ def export(  # noqa: PLR0913 - the options of the command
     from napari_mitoseg.exporting import ExportSettings, export_labels, export_objects
     from napari_mitoseg.io.checks import check_labels
     from napari_mitoseg.io.limits import in_memory
-    from napari_mitoseg.io.read import read_labels, read_volume
+    from napari_mitoseg.io.read import read_volume
 
     settings = ExportSettings.parse(
         {
@@ -68,7 +68,7 @@ def export(  # noqa: PLR0913 - the options of the command
     if labels.exists() and out.exists() and out.samefile(labels):
         msg = f"--out is {out}, the labels themselves. Give another name."
         raise InvalidParameterError(msg)
-    volume = in_memory(read_labels(labels, spacing=parse_spacing(spacing)))
+    volume = in_memory(opening.read_labels(labels))
     check_labels(volume)
     if each is None:
         run(export_labels(volume, out, settings))

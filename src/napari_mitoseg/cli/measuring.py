@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, say, tell
-from napari_mitoseg.cli.options import SpacingText, parse_spacing
+from napari_mitoseg.cli.options import AS_STORED, Opening
 from napari_mitoseg.errors import InvalidParameterError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def measure(  # noqa: PLR0913 - the options of the command
     /,
     *,
     out: Path,
-    spacing: SpacingText = None,
+    opening: Opening = AS_STORED,
     families: str = ALL,
     image: Path | None = None,
     probability: Path | None = None,
@@ -47,8 +47,8 @@ def measure(  # noqa: PLR0913 - the options of the command
     out : Path
         Table to write, .csv, .parquet or .xlsx (Excel): one row an object, the unit in
         each column's name.
-    spacing : str, optional
-        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    opening : Opening
+        How the labels are opened.
     families : str
         What to measure, as in size,shape,surface; all of size, shape, surface,
         convexity, skeleton, calibre, neighbours, intensity when absent.
@@ -82,7 +82,7 @@ def measure(  # noqa: PLR0913 - the options of the command
         )
         raise InvalidParameterError(msg)
     made_by = _recipe_text(recipe)
-    volume = read_labels(labels, spacing=parse_spacing(spacing))
+    volume = opening.read_labels(labels)
     if volume.spacing is None:
         msg = (
             f"{labels} does not say how far its voxels are apart, and nothing is "

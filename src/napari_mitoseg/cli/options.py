@@ -1,21 +1,58 @@
 """Options that several commands have, and how their values are read."""
 
 import json
-from typing import Annotated
+from dataclasses import dataclass
+from pathlib import Path
 
 from cyclopts import Parameter
 
 from napari_mitoseg.errors import InvalidParameterError
-from napari_mitoseg.volume import Spacing, as_spacing
+from napari_mitoseg.volume import Spacing, Volume, as_spacing
 
-SpacingText = Annotated[
-    str | None,
-    Parameter(
-        name="--spacing",
-        help="Distance between voxels in nm as Z,Y,X (40,5.9,5.9); overrides the "
-        "file's.",
-    ),
-]
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Opening:
+    """How image files are opened.
+
+    Attributes
+    ----------
+    spacing : str, optional
+        Distance between voxels in nm as Z,Y,X (40,5.9,5.9); overrides the file's.
+    channel : int, optional
+        Which channel to take, where the file has several.
+    time : int, optional
+        Which time point to take, where the file has several.
+    """
+
+    spacing: str | None = None
+    channel: int | None = None
+    time: int | None = None
+
+    def read(self, path: Path) -> Volume:
+        """Open an image; see `read_volume`."""
+        from napari_mitoseg.io.read import read_volume
+
+        return read_volume(
+            path,
+            spacing=parse_spacing(self.spacing),
+            channel=self.channel,
+            time=self.time,
+        )
+
+    def read_labels(self, path: Path) -> Volume:
+        """Open labels; see the function of this name."""
+        from napari_mitoseg.io.read import read_labels
+
+        return read_labels(
+            path,
+            spacing=parse_spacing(self.spacing),
+            channel=self.channel,
+            time=self.time,
+        )
+
+
+AS_STORED = Opening()
 
 
 def parse_spacing(text: str | None, option: str = "--spacing") -> Spacing | None:

@@ -8,14 +8,14 @@ from cyclopts import Parameter
 from napari_mitoseg.annotation.proposal import listed_slices
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, tell
-from napari_mitoseg.cli.options import SpacingText, parse_spacing
+from napari_mitoseg.cli.options import AS_STORED, Opening
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.preprocessing import Restore
 
 
 @app.command
-def train_interpolation(
+def train_interpolation(  # noqa: PLR0913 - the options of the command
     image: Path,
     /,
     *,
@@ -23,6 +23,7 @@ def train_interpolation(
     minutes: float = 4.0,
     skip: str = "",
     reach: int = 10,
+    opening: Opening = AS_STORED,
     seed: int = 0,
     device: DeviceName = "auto",
     resume: bool = False,
@@ -41,6 +42,8 @@ def train_interpolation(
         Slices known to be bad, as in 3,7-9.
     reach : int
         Pixels that neighbouring slices may be shifted by.
+    opening : Opening
+        How the stack is opened.
     seed : int
         Seed of all chance.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -49,13 +52,12 @@ def train_interpolation(
         Go on with an interrupted training in OUT.
     """
     from napari_mitoseg.io.checks import check_image
-    from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.models.interpolation import InterpolationConfig
     from napari_mitoseg.training import interpolation
     from napari_mitoseg.training.interpolation_settings import InterpolationSettings
 
     given = {"minutes": minutes, "seed": seed, "device": device}
-    volume = read_volume(image)
+    volume = opening.read(image)
     check_image(volume)
     job = interpolation.train_interpolation(
         volume,
@@ -79,6 +81,7 @@ def noisy_slices(
     *,
     model: Path,
     threshold: float = 5.0,
+    opening: Opening = AS_STORED,
     device: DeviceName = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -92,6 +95,8 @@ def noisy_slices(
         Folder that train-interpolation wrote.
     threshold : float
         Robust deviations above the usual error: lower proposes more.
+    opening : Opening
+        How the stack is opened.
     device : {"auto", "cpu", "cuda", "mps"}
         Where the network runs.
     as_json : bool
@@ -99,11 +104,10 @@ def noisy_slices(
     """
     from napari_mitoseg.inference import noisy_slices as detector
     from napari_mitoseg.inference.interpolation import load_interpolator
-    from napari_mitoseg.io.read import read_volume
 
     settings = detector.DetectorSettings.parse({"threshold": threshold})
     interpolate = load_interpolator(model, device)
-    found = run(detector.find_noisy_slices(read_volume(image), interpolate, settings))
+    found = run(detector.find_noisy_slices(opening.read(image), interpolate, settings))
     if as_json:
         boxes = [(one.z, *box) for one in found for box in one.boxes]
         whole = [one.z for one in found if not one.boxes]
@@ -124,7 +128,7 @@ def restore(
     out: Path,
     slices: str = "",
     box: Annotated[tuple[str, ...], Parameter(negative="")] = (),
-    spacing: SpacingText = None,
+    opening: Opening = AS_STORED,
     device: DeviceName = "auto",
 ) -> None:
     """Replace noisy slices and regions by what their neighbours say they are.
@@ -141,17 +145,16 @@ def restore(
         Slices to replace as a whole, as in 3,7-9.
     box : tuple of str
         Region to replace, as Z,Y0,X0,Y1,X1; may be given several times.
-    spacing : str, optional
-        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    opening : Opening
+        How the stack is opened.
     device : {"auto", "cpu", "cuda", "mps"}
         Where the network runs.
     """
     from napari_mitoseg.io.atomic import check_writable
-    from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.io.tiff import write_image_tiff
     from napari_mitoseg.restoration import restore_stack
 
-    volume = read_volume(image, spacing=parse_spacing(spacing))
+    volume = opening.read(image)
     step = Restore.parse(
         {
             "model": str(model),

@@ -8,26 +8,24 @@ from cyclopts import Parameter
 
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, tell
-from napari_mitoseg.cli.options import SpacingText, parse_spacing
+from napari_mitoseg.cli.options import AS_STORED, Opening
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.recipe import Recipe
 
 
 @app.command
-def segment(  # noqa: PLR0913 - the options of the command
+def segment(
     image: Annotated[Path, Parameter(name="INPUT")],
     /,
     *,
     out: Path,
     model: str | None = None,
     recipe: Path | None = None,
-    spacing: SpacingText = None,
+    opening: Opening = AS_STORED,
     device: DeviceName | None = None,
     augmentation: Literal[1, 4, 8] | None = None,
     format: Literal["tiff", "zarr"] = "tiff",  # noqa: A002 - the option's name
-    channel: int | None = None,
-    time: int | None = None,
 ) -> None:
     """Segment a stack into semantic, boundary and instance labels.
 
@@ -41,29 +39,22 @@ def segment(  # noqa: PLR0913 - the options of the command
         Name or folder of a model; overrides the recipe's.
     recipe : Path, optional
         Recipe to replay; the default recipe when absent.
-    spacing : str, optional
-        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    opening : Opening
+        How the stack is opened.
     device : {"auto", "cpu", "cuda", "mps"}, optional
         Where the network runs; overrides the recipe's.
     augmentation : {1, 4, 8}, optional
         Flipped and turned views averaged; overrides the recipe's.
     format : {"tiff", "zarr"}
         Write TIFF stacks, or one OME-Zarr with image labels.
-    channel : int, optional
-        Which channel to segment, where the file has several.
-    time : int, optional
-        Which time point to segment, where the file has several.
     """
     from napari_mitoseg.io.atomic import check_writable
-    from napari_mitoseg.io.read import read_volume
     from napari_mitoseg.outputs import write_result
     from napari_mitoseg.pipeline import run_recipe
 
     chosen = Recipe.load(recipe) if recipe else Recipe()
     chosen = chosen.with_overrides(model, device, augmentation)
-    volume = read_volume(
-        image, spacing=parse_spacing(spacing), channel=channel, time=time
-    )
+    volume = opening.read(image)
     check_writable(out)
     result = run(run_recipe(volume, chosen))
     run(write_result(result, out, format))

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from napari_mitoseg.annotation.proposal import listed_slices
 from napari_mitoseg.cli.app import app
 from napari_mitoseg.cli.console import run, tell
-from napari_mitoseg.cli.options import SpacingText, parse_json, parse_spacing
+from napari_mitoseg.cli.options import AS_STORED, Opening, parse_json, parse_spacing
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.volume import Spacing, Volume
 
@@ -31,6 +31,7 @@ def train(  # noqa: PLR0913 - the options of the command
     ] = None,
     config: str = "{}",
     start: str = "scratch",
+    preset: Literal["fast", "paper"] = "fast",
     minutes: float = 10.0,
     steps: int = 0,
     validation: float = 0.2,
@@ -40,7 +41,7 @@ def train(  # noqa: PLR0913 - the options of the command
     kind: Annotated[
         Literal["auto", "semantic", "instances"], Parameter(name="--labels")
     ] = "auto",
-    spacing: SpacingText = None,
+    opening: Opening = AS_STORED,
     model_spacing: str | None = None,
     seed: int = 0,
     device: DeviceName = "auto",
@@ -66,11 +67,15 @@ def train(  # noqa: PLR0913 - the options of the command
         Settings of the network where they are not its defaults, as JSON.
     start : str
         What training starts from: scratch, the name of a model, or its folder.
+    preset : {"fast", "paper"}
+        fast: what suits minutes to hours; paper: the published training of the network,
+        for a GPU and hours to days, whatever minutes and augmentation say.
     minutes : float
         Time for training, earlier parts of a resumed one counted in; preparing the
         volumes and scoring the model come on top.
     steps : int
-        Steps to make whatever time they take; 0 for as many as there is time for.
+        Steps to make whatever time they take, in each stage if there are several; 0 for
+        as many as there is time for, or as the paper makes.
     validation : float
         Share of the slices, at the end of each volume, that is kept back to choose the
         best weights by and to score them; 0 for none.
@@ -85,8 +90,8 @@ def train(  # noqa: PLR0913 - the options of the command
         such as [{"step": "equalize"}], or a JSON file.
     kind : {"auto", "semantic", "instances"}
         What labels hold; auto: a mask where one number occurs beside 0.
-    spacing : str, optional
-        Distance between voxels in nm as Z,Y,X; overrides that of every file.
+    opening : Opening
+        How the images are opened.
     model_spacing : str, optional
         Spacing the network works at; that of its start, or of the first volume, in the
         plane at least 8 nm.
@@ -105,6 +110,7 @@ def train(  # noqa: PLR0913 - the options of the command
             "architecture": model or "",
             "config": parse_json(config, "--config", '{"widths": [16, 32, 64]}'),
             "start": start,
+            "preset": preset,
             "minutes": minutes,
             "steps": steps,
             "validation": validation,
@@ -118,7 +124,7 @@ def train(  # noqa: PLR0913 - the options of the command
         }
     )
     pairs = [
-        _read_labelled(grey, truth, spacing)
+        _read_labelled(grey, truth, opening)
         for grey, truth in [(image, labels), *(more or [])]
     ]
     result = run(train_dense(pairs, settings, folder=out, resume=resume))
@@ -138,7 +144,7 @@ def train_sparse(  # noqa: PLR0913 - the options of the command
     out: Path,
     start: str = "fast",
     preset: Literal["fast", "paper"] = "fast",
-    spacing: SpacingText = None,
+    opening: Opening = AS_STORED,
     minutes: float | None = None,
     seed: int = 0,
     device: DeviceName = "auto",
@@ -159,8 +165,8 @@ def train_sparse(  # noqa: PLR0913 - the options of the command
         What training starts from: scratch, the name of a model, or its folder.
     preset : {"fast", "paper"}
         fast: minutes on a laptop; paper: the published method, for a GPU.
-    spacing : str, optional
-        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    opening : Opening
+        How the stack is opened.
     minutes : float, optional
         Time for training and predicting; the preset's own length when absent.
     seed : int
@@ -182,7 +188,7 @@ def train_sparse(  # noqa: PLR0913 - the options of the command
             "device": device,
         }
     )
-    volume, painted = _read_painted(image, annotation, spacing)
+    volume, painted = _read_painted(image, annotation, opening)
     job = sparse.train_sparse(volume, painted, settings, folder=out, resume=resume)
     _write_trained(run(job), volume.spacing)
 
@@ -195,7 +201,7 @@ def fine_tune(  # noqa: PLR0913 - the options of the command
     *,
     model: str,
     out: Path,
-    spacing: SpacingText = None,
+    opening: Opening = AS_STORED,
     minutes: float | None = None,
     seed: int = 0,
     device: DeviceName = "auto",
@@ -214,8 +220,8 @@ def fine_tune(  # noqa: PLR0913 - the options of the command
         Name or folder of the model to start from.
     out : Path
         Folder for the new model and its prediction.
-    spacing : str, optional
-        Distance between voxels in nm as Z,Y,X; overrides the file's.
+    opening : Opening
+        How the stack is opened.
     minutes : float, optional
         Time for training and predicting; 6 when absent.
     seed : int
@@ -231,7 +237,7 @@ def fine_tune(  # noqa: PLR0913 - the options of the command
     settings = SparseSettings.parse(
         {"minutes": minutes, "seed": seed, "device": device}
     )
-    volume, painted = _read_painted(image, annotation, spacing)
+    volume, painted = _read_painted(image, annotation, opening)
     job = sparse.fine_tune(
         volume, painted, settings, model=model, folder=out, resume=resume
     )
@@ -264,13 +270,13 @@ def _content(text: str) -> str:
     return path.read_text(encoding="utf-8") if is_file else ""
 
 
-def _read_labelled(image: Path, labels: Path, spacing: str | None) -> "LabelledVolume":
+def _read_labelled(image: Path, labels: Path, opening: Opening) -> "LabelledVolume":
     """Open a stack and its labels, and see whether they are what they should be."""
     from napari_mitoseg.io.checks import check_image, check_labels
-    from napari_mitoseg.io.read import read_labels, read_volume
+    from napari_mitoseg.io.read import read_labels
     from napari_mitoseg.training.dense_data import LabelledVolume
 
-    volume = read_volume(image, spacing=parse_spacing(spacing))
+    volume = opening.read(image)
     check_image(volume)
     truth = read_labels(labels)
     check_labels(truth)
@@ -278,13 +284,12 @@ def _read_labelled(image: Path, labels: Path, spacing: str | None) -> "LabelledV
 
 
 def _read_painted(
-    image: Path, annotation: Path, spacing: str | None
+    image: Path, annotation: Path, opening: Opening
 ) -> "tuple[Volume, Annotation]":
     """Read a stack and what is labelled of it."""
     from napari_mitoseg.io.annotation import read_annotation
-    from napari_mitoseg.io.read import read_volume
 
-    volume = read_volume(image, spacing=parse_spacing(spacing))
+    volume = opening.read(image)
     return volume, read_annotation(annotation, volume.shape)
 
 

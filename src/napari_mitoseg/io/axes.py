@@ -106,7 +106,7 @@ def _pick(axis: str, size: int, choice: int | None, name: str) -> int | slice:
         word = CHOICES[axis]
         msg = (
             f"{name} has a {word} axis of length {size}; choose one, 0 to {size - 1} "
-            f"(segment --{word}, {word}= in Python), or {HINTS[axis]}."
+            f"(--{word} on the command line, {word}= in Python), or {HINTS[axis]}."
         )
         raise ShapeError(msg)
     return choice

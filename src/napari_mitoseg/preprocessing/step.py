@@ -137,6 +137,12 @@ class Pipeline(StepSequence):
 
     registry: ClassVar[Registry[type[Step]]] = steps
 
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """Titles of the steps that are not local: they may move sections."""
+        todo = cast("tuple[Step, ...]", self.steps)
+        return tuple(step.title for step in todo if not step.is_local)
+
     def __call__(self, volume: Volume) -> Volume:
         """Return the volume with all steps in front of its data, lazily."""
         for step in self.steps:

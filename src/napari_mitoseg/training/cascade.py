@@ -25,9 +25,9 @@ from napari_mitoseg.training.cascade_settings import (
     CASCADE,
     DETECTOR,
     CascadeSettings,
-    for_segmentation,
 )
 from napari_mitoseg.training.cue_batches import CueBatches
+from napari_mitoseg.training.dense_plan import LIGHT
 from napari_mitoseg.training.detector import (
     check_foreground,
     for_detector,
@@ -140,8 +140,10 @@ def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
     stacks : sequence of TrainingStack
         To learn from, at the spacing of the model.
     settings : FitSettings
-        Of the 3D networks, but for what `for_segmentation` decides; and the length of
-        the whole training: the time is shared out, steps are those of each stage.
+        Of the 3D networks, see `for_segmentation`; of the detector, `for_detector`
+        decides all but the augmentations, which are light where none are named. The
+        length is that of the whole training: the time is shared out, steps are those
+        of each stage.
     card : ModelCard
         Written beside the weights.
     folder : Path
@@ -177,11 +179,13 @@ def fit_cascade(  # noqa: PLR0913 - the arguments of `fit`
     if not isinstance(network, Cascade):
         msg = f"A {type(network).__name__} is no cascade. Train it in the general way."
         raise InvalidParameterError(msg)
+    named = LIGHT if settings.augmentations is None else settings.augmentations
+    detector = settings.model_copy(update={"augmentations": named})
     stages = CascadeSettings(
         limit=settings.limit,
         minutes=settings.minutes,
-        detector=for_detector(settings),
-        segmentation=for_segmentation(settings),
+        detector=for_detector(detector),
+        segmentation=settings,
     )
     common: dict[str, Any] = {
         "validation": validation,

@@ -1,12 +1,12 @@
 """Settings of training a cascade, and proposals for them."""
 
-from math import ceil, log2
+from math import log2
 from typing import Literal
 
 from napari_mitoseg.models.cascade import CascadeConfig, Strategy
 from napari_mitoseg.models.residual_unet import ResUNet3dConfig
 from napari_mitoseg.params import Params, param
-from napari_mitoseg.training.appearance import NO_APPEARANCE, AppearanceSettings
+from napari_mitoseg.training.appearance import AppearanceSettings
 from napari_mitoseg.training.cue_batches import CueNoise
 from napari_mitoseg.training.dense_plan import LIGHT
 from napari_mitoseg.training.detector import for_detector
@@ -44,44 +44,6 @@ def for_segmentation(settings: FitSettings) -> FitSettings:
             "appearance": AppearanceSettings(stain=0.2, local=0.1, stripes=0),
             "augmentations": None if named == LIGHT else named,
         }
-    )
-
-
-def paper_segmentation_settings() -> FitSettings:
-    """Return how the paper trains the second stage.
-
-    Returns
-    -------
-    FitSettings
-        Four cubes of 32×256×256 in a step, a fixed rate of 0.01, 100 epochs; an epoch
-        is the 18×9×7 cubes that cover 165×768×1024 voxels with the overlap of the
-        paper, here drawn from everywhere instead of a grid.  Turned by quarters and
-        transposed.
-
-    Notes
-    -----
-    Left open by the text, and chosen here: Adam, and that the rate does not fall.  The
-    slices are not enlarged from 768×1024 to 1024×1280 pixels, as the text has it before
-    augmentation; give a finer spacing for that.
-
-    References
-    ----------
-    .. [1] Guo et al. (2023), doi:10.3390/electronics12040928, section 4.1.
-    """
-    return FitSettings(
-        steps=100 * ceil(18 * 9 * 7 / 4),
-        patch=(32, 256, 256),
-        batch=4,
-        optimizer="adam",
-        learning_rate=0.01,
-        schedule="constant",
-        weight_decay=0,
-        loss="bce",
-        averaging=0,
-        foreground=0,
-        dark=0,
-        geometry=NO_GEOMETRY,
-        appearance=NO_APPEARANCE,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from napari_mitoseg.training.dense_plan import (
     PACE,
     chosen_augmentations,
     plan_fit,
+    plan_published,
 )
 from napari_mitoseg.training.dense_report import DenseResult
 from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
@@ -51,6 +53,7 @@ from napari_mitoseg.training.provenance import describe_dense
 from napari_mitoseg.training.schedule import Schedule
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.spacing import useful_spacing
+from napari_mitoseg.training.stages import fit_stages
 from napari_mitoseg.training.trainers import trainer_for
 from napari_mitoseg.training.work_folder import WorkFolder
 from napari_mitoseg.volume import Spacing
@@ -164,14 +167,12 @@ def preprocessed(
         If there is no such step, a setting of it is wrong, or it moves sections.
     """
     pipeline = Pipeline.parse(list(settings.preprocessing))
-    for step in pipeline.steps:
-        if not getattr(step, "is_local", True):
-            msg = (
-                f"The preprocessing step {step.name!r} moves sections, and labels "
-                "would not follow. Leave it out, or give a stack that has been through "
-                "it."
-            )
-            raise InvalidParameterError(msg)
+    if pipeline.moving:
+        msg = (
+            f"The preprocessing step {pipeline.moving[0]} moves sections, and labels "
+            "would not follow. Leave it out, or give a stack that has been through it."
+        )
+        raise InvalidParameterError(msg)
     return [replace(pair, image=pipeline(pair.image)) for pair in volumes]
 
 
@@ -216,16 +217,19 @@ class _DenseRun:
         network = self._network.to(self._device).eval()
         seconds = measure_time(network, self._device)
         trainer = trainer_for(self._settings.architecture)
-        plan = plan_fit(self._settings, network, self._data, self._device, seconds)
-        plan = trainer.adapt(plan)
+        if self._settings.preset == "paper":
+            stages = plan_published(self._settings, trainer.published, self._data)
+        else:
+            usual = plan_fit(self._settings, network, self._data, self._device, seconds)
+            stages = (trainer.adapt(usual),)
         if self._device.type == "cpu" and network.dimensions == 2:
-            precision = faster_precision(network, self._device)
-            plan = plan.model_copy(update={"precision": precision})
-        scoring, training = self._data.n_held * seconds, _guess(plan, seconds)
+            precision = {"precision": faster_precision(network, self._device)}
+            stages = tuple(stage.model_copy(update=precision) for stage in stages)
+        scoring, training = self._data.n_held * seconds, _guess(stages, seconds)
         allowed = max(SCORING_SHARE * training, SCORING_SECONDS)
         self._scored = min(1.0, allowed / scoring) if scoring else 1.0
         self._schedule = Schedule({TRAINING: training, SCORING: self._scored * scoring})
-        self._fitted, self._trainer = plan, trainer
+        self._stages, self._trainer = stages, trainer
 
     def _fingerprint(self) -> dict[str, Any]:
         """Return what a training must agree in to be resumed."""
@@ -239,10 +243,10 @@ class _DenseRun:
 
     def _fit(self, stop: Callable[[], bool]) -> Job[FitResult]:
         self._schedule.begin(TRAINING)
-        job = self._trainer.fit(
+        job = fit_stages(
             self._network,
             self._data.training,
-            self._fitted,
+            self._stages,
             card=self._card(),
             folder=self._work.path / TRAINING,
             validation=self._data.watched,
@@ -250,6 +254,7 @@ class _DenseRun:
             resume=True,
             stop=stop,
             draw=self._trainer.draw,
+            fit_one=self._trainer.fit,
         )
         return (yield from self._reported(job, TRAINING))
 
@@ -314,7 +319,7 @@ class _DenseRun:
             parent=self._parent,
             scores=scores,
         )
-        return card.model_copy(update={"patch": self._fitted.patch})
+        return card.model_copy(update={"patch": self._stages[-1].patch})
 
 
 def _named(settings: DenseSettings, start: TrainedModel | None) -> DenseSettings:
@@ -368,11 +373,14 @@ def _iou(mask: NDArray[np.bool_], truth: NDArray[Any]) -> float:
     return round(int(np.count_nonzero(found & there)) / either, 3) if either else 1.0
 
 
-def _guess(plan: FitSettings, voxel_seconds: float) -> float:
-    """Guess the seconds of a fit."""
-    if plan.limit == "minutes":
-        return 60 * plan.minutes
-    return plan.steps * plan.batch * float(np.prod(plan.patch)) * voxel_seconds * PACE
+def _guess(stages: Sequence[FitSettings], voxel_seconds: float) -> float:
+    """Guess the seconds of a training."""
+    return sum(
+        60 * stage.minutes
+        if stage.limit == "minutes"
+        else stage.steps * stage.batch * prod(stage.patch) * voxel_seconds * PACE
+        for stage in stages
+    )
 
 
 @contextmanager

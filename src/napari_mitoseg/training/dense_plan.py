@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.training.augmentations import (
     CHALLENGE,
@@ -106,6 +107,48 @@ def plan_fit(
     )
     every = validation_interval(fitted, data.watched, voxel_seconds)
     return fitted.model_copy(update={"validate_every": every})
+
+
+def plan_published(
+    settings: DenseSettings, stages: Sequence[FitSettings], data: DenseData
+) -> tuple[FitSettings, ...]:
+    """Take over how a paper trains, but for what was chosen otherwise.
+
+    Parameters
+    ----------
+    settings : DenseSettings
+        Steps, patch, batch and augmentations take the place of the published ones
+        where they are given; seed.
+    stages : sequence of FitSettings
+        Of the paper, see `published`.
+    data : DenseData
+        Whether there is something to choose the best weights by.
+
+    Returns
+    -------
+    tuple of FitSettings
+        One a stage.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is no published training of the network.
+    """
+    if not stages:
+        msg = (
+            f"No published training of {settings.architecture!r} is known. Take the "
+            "preset fast, or train-sparse --preset paper for spatial-continuity."
+        )
+        raise InvalidParameterError(msg)
+    given = {
+        "steps": settings.steps,
+        "patch": settings.patch,
+        "batch": settings.batch,
+        "augmentations": settings.augmentations and chosen_augmentations(settings),
+    }
+    chosen = {name: value for name, value in given.items() if value}
+    kept = {"keep": "best" if data.watched else "last", "seed": settings.seed}
+    return tuple(stage.model_copy(update={**chosen, **kept}) for stage in stages)
 
 
 def chosen_augmentations(settings: DenseSettings) -> AugmentationChain:

@@ -29,8 +29,17 @@ class DenseSettings(Params):
         description="What training starts from: scratch, the name of a model, or its "
         "folder.",
     )
+    preset: Literal["fast", "paper"] = param(
+        "fast",
+        description="fast: what suits minutes to hours; paper: the published training "
+        "of the network, for a GPU and hours to days.",
+    )
     minutes: float = param(
-        10.0, gt=0, le=100_000, unit="min", description="Time for training."
+        10.0,
+        gt=0,
+        le=100_000,
+        unit="min",
+        description="Time for training (preset fast).",
     )
     steps: int = param(
         0,
@@ -55,14 +64,14 @@ class DenseSettings(Params):
         12,
         ge=0,
         description="Validations without a better score after which training ends "
-        "early; 0: never.",
+        "early; 0: never (preset fast).",
         advanced=True,
     )
     augmentation: AugmentationName = param(
         "light",
         description="light: for the stack that is labelled and others like it; strong: "
         "for other tissue and microscopes; challenge: the eleven of the MitoEM "
-        "challenge; none.",
+        "challenge; none (preset fast).",
     )
     augmentations: tuple[dict[str, Any], ...] = param(
         (),

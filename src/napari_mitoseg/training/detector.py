@@ -46,6 +46,8 @@ def for_detector(settings: FitSettings) -> FitSettings:
             "loss": "detection",
             "optimizer": "adamw",
             "learning_rate": 2e-3,
+            "schedule": "cosine",
+            "weight_decay": 0.01,
             "averaging": 0.99,
             "foreground": 0.7,
             "dark": 0.1,

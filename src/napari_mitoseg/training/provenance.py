@@ -159,8 +159,8 @@ def describe_dense(
         architecture=stage.architecture,
         config=stage.config,
         spacing=spacing,
-        description=f"Trained on {names}: augmentation {_augmentation(settings)}, "
-        f"seed {settings.seed}{_prepared(settings)}.",
+        description=f"Trained on {names}: {_how(settings)}, seed {settings.seed}"
+        f"{_prepared(settings)}.",
         data=(*_learned_from(data), *(parent.data if parent else ())),
         licence=parent.licence if parent else "That of the labels and the images.",
         citation=parent.citation if parent else own,
@@ -192,21 +192,24 @@ def dense_command(settings: DenseSettings, n_volumes: int = 1) -> str:
     """
     default = DenseSettings()
     slices = ",".join(f"{a}-{b}" for a, b in runs(settings.validation_slices))
+    is_published = settings.preset == "paper"
     given: dict[str, object] = {
         "model": settings.architecture,
         "config": json.dumps(settings.config) if settings.config else "",
         "start": settings.start if settings.start != default.start else "",
-        "minutes": f"{settings.minutes:g}",
+        "preset": settings.preset,
+        "minutes": "" if is_published else f"{settings.minutes:g}",
         "steps": settings.steps or "",
         "validation": f"{settings.validation:g}",
         "validation-slices": slices,
-        "augmentation": _augmentation(settings),
+        "augmentation": "" if is_published else _augmentation(settings),
         "preprocessing": _as_json(settings.preprocessing),
         "labels": settings.labels,
         "seed": settings.seed,
     }
     shown = {"model", "minutes", "seed"}
     usual = {
+        "preset": default.preset,
         "validation": "0.2",
         "augmentation": default.augmentation,
         "labels": "auto",
@@ -218,6 +221,13 @@ def dense_command(settings: DenseSettings, n_volumes: int = 1) -> str:
     ]
     volumes = ["IMAGE LABELS", *["--more IMAGE LABELS"] * (n_volumes - 1)]
     return " ".join(["napari-mitoseg train", *volumes, *options])
+
+
+def _how(settings: DenseSettings) -> str:
+    """Say how a network was trained."""
+    if settings.preset == "paper":
+        return "as published"
+    return f"augmentation {_augmentation(settings)}"
 
 
 def _augmentation(settings: DenseSettings) -> str:

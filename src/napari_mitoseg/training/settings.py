@@ -1,15 +1,13 @@
-"""Settings of a training run, and presets."""
+"""Settings of a training run."""
 
 from typing import Literal
 
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.training.appearance import AppearanceSettings
 from napari_mitoseg.training.augmentations import (
-    CHALLENGE,
     Appearance,
     AugmentationChain,
     Deformation,
-    Flip,
 )
 from napari_mitoseg.training.geometry import GeometrySettings
 from napari_mitoseg.volume import Shape
@@ -83,90 +81,3 @@ class FitSettings(Params):
             return self.augmentations
         moved = Deformation(settings=self.geometry)
         return AugmentationChain(steps=(moved, Appearance(settings=self.appearance)))
-
-
-def paper_presets() -> tuple[FitSettings, FitSettings]:
-    """Return the two stages of multi-scale training of Res-UNet-R and -H.
-
-    Returns
-    -------
-    tuple of FitSettings
-        20 000 steps on 32×256×256, then 10 000 on 36×320×320; Adam with a fixed rate
-        of 1e-4, two patches a step, the eleven augmentations of the challenge.
-
-    References
-    ----------
-    .. [1] Li et al. (2021), Advanced deep networks for 3D mitochondria instance
-       segmentation, section 3.2, doi:10.48550/arXiv.2104.07961.
-    """
-    first = FitSettings(
-        steps=20_000,
-        patch=(32, 256, 256),
-        batch=2,
-        optimizer="adam",
-        learning_rate=1e-4,
-        schedule="constant",
-        weight_decay=0,
-        loss="weighted-bce",
-        averaging=0,
-        augmentations=CHALLENGE,
-        validate_every=1000,
-    )
-    return first, first.model_copy(update={"steps": 10_000, "patch": (36, 320, 320)})
-
-
-def fusion_fcn_preset() -> FitSettings:
-    """Return the training of the fusion FCN.
-
-    Returns
-    -------
-    FitSettings
-        Patches of 512×512 from everywhere, flipped and turned, four a step; 20 000
-        steps, where the text has 20 000 training samples and no number of steps.
-
-    Notes
-    -----
-    Left open by the text, and chosen here: optimizer, rate, loss and batch.  The paper
-    starts from weights trained on ImageNet; these start at random.
-
-    References
-    ----------
-    .. [1] Fusion fully convolution network for mitochondria segmentation in ATUM-SEM
-       stacks, section 2.2.2.
-    """
-    return FitSettings(
-        steps=20_000,
-        patch=(1, 512, 512),
-        batch=4,
-        foreground=0,
-        dark=0,
-        augmentations=AugmentationChain(steps=(Flip(),)),
-        validate_every=1000,
-    )
-
-
-def patch_cnn_preset() -> FitSettings:
-    """Return the training of the patch CNN, to be used with `blocks.draw_blocks`.
-
-    Returns
-    -------
-    FitSettings
-        Blocks of 32×32, half of them of mitochondria, 256 a step; nothing is varied
-        but what `draw_blocks` turns.  The text gives no number of steps, nor
-        optimizer, rate, loss and batch.
-
-    References
-    ----------
-    .. [1] Oztel, Yolcu, Ersoy, White, Bunyak (2017), Mitochondria segmentation in
-       electron microscopy volumes using deep convolutional neural network,
-       doi:10.1109/BIBM.2017.8217827.
-    """
-    return FitSettings(
-        steps=20_000,
-        patch=(1, 32, 32),
-        batch=256,
-        foreground=0.5,
-        dark=0,
-        augmentations=AugmentationChain(),
-        validate_every=1000,
-    )

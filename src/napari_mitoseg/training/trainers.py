@@ -13,11 +13,20 @@ from napari_mitoseg.models.zoo import ModelCard
 from napari_mitoseg.registry import Registry
 from napari_mitoseg.training.blocks import draw_blocks, for_blocks
 from napari_mitoseg.training.cascade import fit_cascade
-from napari_mitoseg.training.cascade_settings import with_cross_entropy
+from napari_mitoseg.training.cascade_settings import (
+    for_segmentation,
+    with_cross_entropy,
+)
 from napari_mitoseg.training.continuity import fit_continuity
 from napari_mitoseg.training.detector import for_detector
 from napari_mitoseg.training.fit import Draw, FitResult, draw_batch, fit
 from napari_mitoseg.training.patches import TrainingStack
+from napari_mitoseg.training.published import (
+    fusion_fcn_stages,
+    patch_cnn_stages,
+    resunet_stages,
+    segmentation_stages,
+)
 from napari_mitoseg.training.settings import FitSettings
 
 
@@ -61,21 +70,33 @@ class Trainer:
         augmentation had better be left.
     fit : FitJob
         Runs the training; a network in two stages trains them one after the other.
+    published : tuple of FitSettings
+        How its paper trains it, in stages; empty where that cannot be said so.
     """
 
     draw: Draw = draw_batch
     adapt: Callable[[FitSettings], FitSettings] = as_they_are
     fit: FitJob = fit
+    published: tuple[FitSettings, ...] = ()
 
 
 trainers: Registry[Trainer] = Registry("trainer")
 """By architecture; one that is not here is trained in the general way."""
 
-trainers.register("patch-cnn")(Trainer(draw=draw_blocks, adapt=for_blocks))
+trainers.register("patch-cnn")(
+    Trainer(draw=draw_blocks, adapt=for_blocks, published=patch_cnn_stages())
+)
+trainers.register("fusion-fcn")(Trainer(published=fusion_fcn_stages()))
+trainers.register("resunet-r")(Trainer(published=resunet_stages()))
+trainers.register("resunet-h")(Trainer(published=resunet_stages()))
 trainers.register("detector")(Trainer(adapt=for_detector))
 trainers.register("resunet2d")(Trainer(adapt=with_cross_entropy))
-trainers.register("resunet3d")(Trainer(adapt=with_cross_entropy))
-trainers.register("cascade")(Trainer(fit=fit_cascade))
+trainers.register("resunet3d")(
+    Trainer(adapt=with_cross_entropy, published=segmentation_stages())
+)
+trainers.register("cascade")(
+    Trainer(adapt=for_segmentation, fit=fit_cascade, published=segmentation_stages())
+)
 trainers.register("spatial-continuity")(Trainer(fit=fit_continuity))
 
 GENERAL = Trainer()
