@@ -602,6 +602,9 @@ def test_napari_gets_its_own_back(
     assert "undo" not in vars(layer)
     layer.undo()
     np.testing.assert_array_equal(layer.data, made_up())
+    if how == "closed":  # nobody else does
+        with qtbot.waitSignal(begun.destroyed):
+            begun.deleteLater()
     parent.deleteLater()
 
 
