@@ -243,3 +243,21 @@ def test_killed_at_random(source, tmp_path) -> None:
         with started(source, out) as process:
             assert process.wait() == 0
         assert content(out) == expected
+
+
+def test_what_has_done_nothing_leaves_nothing(tiny_em, tmp_path) -> None:
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, tiny_em[0].read())
+    without = FileSource(path)
+    with pytest.raises(InvalidParameterError, match="spacing"):
+        segment(without, tmp_path / "out")
+    segment(FileSource(path, SPACING), tmp_path / "out")
+    assert (tmp_path / "out" / "recipe.json").is_file()
+
+
+def test_a_worker_with_other_weights_is_refused() -> None:
+    from napari_mitoseg.distributed.predicting import _loaded
+    from napari_mitoseg.errors import WeightsError
+
+    with pytest.raises(WeightsError, match="other weights here"):
+        _loaded("fast", "0" * 64)

@@ -154,21 +154,23 @@ def plan_cutting(shape: Shape, memory: int) -> Cutting:
     InvalidParameterError
         If not even a single slice, or the smallest block, fits.
     """
-    voxels = min(memory // VOXEL_BYTES, MOST_VOXELS)
+    most = memory // VOXEL_BYTES
     depth, height, width = shape
     needed = max(height * width, min(math.prod(CHUNK), math.prod(shape)))
-    if voxels < needed:
+    if most < needed:
         msg = (
             f"{memory / 1e9:.2g} GB of memory are too little for slices of {height} × "
             f"{width} pixels: give at least {needed * VOXEL_BYTES / 1e9:.2g} GB for "
             "each worker."
         )
         raise InvalidParameterError(msg)
-    slices = 2 ** int(math.log2(min(voxels // (height * width), CHUNK[0])))
+    voxels = min(most, MOST_VOXELS)
+    at_once = max(voxels // (height * width), 1)
+    slices = 2 ** int(math.log2(min(at_once, CHUNK[0])))
     chunk = (min(slices, depth), min(CHUNK[1], height), min(CHUNK[2], width))
     side = math.isqrt(voxels // CHUNK[0]) // CHUNK[1] * CHUNK[1]
     blocks = Grid(shape, (CHUNK[0], max(side, CHUNK[1]), max(side, CHUNK[2])))
-    return Cutting(chunk, blocks, Grid(shape, (slices, height, width)), voxels)
+    return Cutting(chunk, blocks, Grid(shape, (slices, height, width)), most)
 
 
 def padded(region: Region, reach: Reach, shape: Shape) -> Region:

@@ -45,7 +45,21 @@ class DaskEngine:
         self.n_workers = max(1, sum(worker["nthreads"] for worker in workers))
 
     def map(self, task: Task, blocks: Sequence[Block]) -> Iterator[tuple[Block, Found]]:
-        """Run a task on blocks, several at once; see `Engine.map`.
+        """Run a task on blocks, several at once.
+
+        Parameters
+        ----------
+        task : Task
+            What to do.
+        blocks : sequence of Block
+            On what.
+
+        Yields
+        ------
+        block : Block
+            One that is finished; not in order.
+        found : mapping of str to ndarray
+            What was found out.
 
         Raises
         ------

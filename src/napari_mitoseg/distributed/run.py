@@ -125,7 +125,7 @@ def segment_blocks(
     identity = {"input": source.identity(), "recipe": recipe.model_dump(mode="json")}
 
     def work(site: Site) -> Job[BlockState]:
-        predicted = predict_blocks(site, prepared, recipe.model, recipe.inference)
+        predicted = predict_blocks(site, prepared, recipe)
         state = yield from relayed(predicted, partial(as_part, 0, 2))
         chain = run_chain(site, recipe.postprocessing, state)
         return (yield from relayed(chain, partial(as_part, 1, 2)))

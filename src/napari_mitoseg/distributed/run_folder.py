@@ -197,7 +197,13 @@ def opened(
         _check_identity(work, identity)
         with replacing(work / IDENTITY) as draft:
             draft.write_text(json.dumps(identity, indent=1), encoding="utf-8")
-        yield RunFolder(work)
+        try:
+            yield RunFolder(work)
+        except BaseException:
+            if not any((work / "records").rglob("*.npz")):
+                # Nothing to go on with: the next run may be another one.
+                shutil.rmtree(work, ignore_errors=True)
+            raise
 
 
 def is_partial(folder: Path) -> bool:
