@@ -111,6 +111,27 @@ def test_a_closed_run_goes_on(source, small_blocks, tmp_path) -> None:
     assert messages.count("Predicting") == 1
 
 
+class Backwards:
+    """An engine that takes blocks in the opposite order."""
+
+    memory = 10 * GIGABYTE
+
+    def map(self, task, blocks):
+        for block in reversed(blocks):
+            yield block, task(block)
+
+
+def test_order_and_workers_do_not_matter(source, small_blocks, tmp_path) -> None:
+    segment(source, tmp_path / "whole")
+    recipe, out = Recipe(), tmp_path / "out"
+    job = segment_blocks(source, recipe, out, Means(engine=Backwards()))
+    for _ in range(20):
+        next(job)
+    job.close()
+    drain(segment_blocks(source, recipe, out))
+    assert content(out) == content(tmp_path / "whole")
+
+
 def test_another_run_is_not_gone_on_with(source, tmp_path) -> None:
     job = segment_blocks(source, Recipe(), tmp_path, Means(GIGABYTE))
     for _ in range(4):
@@ -227,6 +248,7 @@ def started(source: FileSource, out: Path) -> "subprocess.Popen[bytes]":
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 def test_killed_at_random(source, tmp_path) -> None:
     start = time.monotonic()

@@ -83,6 +83,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 def test_a_worker_is_killed(stack, tmp_path) -> None:
     program = tmp_path / "program.py"

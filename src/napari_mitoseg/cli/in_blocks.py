@@ -22,7 +22,7 @@ class BlockOptions:
     blocks : bool or None
         Whether to go block by block; None decides by the memory.
     memory : float or None
-        GB that may be taken; half of what is free when None.
+        GB that each process may take; half of what is free, shared, when None.
     workers : int
         Processes on this machine.
     scheduler : str or None
@@ -39,7 +39,7 @@ class BlockOptions:
 
     @property
     def n_bytes(self) -> int | None:
-        """Bytes that may be taken."""
+        """Bytes that each process may take."""
         return None if self.memory is None else int(self.memory * 1e9)
 
     def wanted(self, shape: Shape, out: Path, kind: str) -> bool:
@@ -64,7 +64,7 @@ class BlockOptions:
         InvalidParameterError
             If blocks are asked for, and TIFF.
         """
-        from napari_mitoseg.distributed.run import free_memory
+        from napari_mitoseg.distributed.engine import free_memory
         from napari_mitoseg.distributed.run_folder import is_partial
 
         asked = self.blocks or self.restart or self.workers > 1 or self.scheduler

@@ -65,8 +65,8 @@ def segment(  # noqa: PLR0913 - the options of the command
         done if the volume is too large. A run that is broken off then goes on where it
         was when the same command is given again.
     memory : float, optional
-        GB that block by block may be taken, by all workers together; half of what is
-        free when absent.
+        GB that each worker may take where it goes block by block; half of what is free,
+        shared among them, when absent.
     workers : int
         Processes on this machine that work on blocks.
     scheduler : str, optional

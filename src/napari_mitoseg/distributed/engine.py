@@ -4,9 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import psutil
+
 from napari_mitoseg.distributed.blocks import Block, Cutting
 from napari_mitoseg.distributed.run_folder import Found, Records, RunFolder
 from napari_mitoseg.jobs import Job, Progress
+
+MEMORY_SHARE = 0.5
+"""Share of the free memory that is taken if nothing else is said."""
 
 Task = Callable[[Block], Found]
 """Works on a block: reads and writes arrays on disk and returns small things.  It holds
@@ -17,8 +22,8 @@ class Engine(Protocol):
     """Runs tasks on blocks."""
 
     @property
-    def n_workers(self) -> int:
-        """Blocks that are worked on at the same time."""
+    def memory(self) -> int:
+        """Bytes that a process may take for a block at a time, if it is not told."""
 
     def map(self, task: Task, blocks: Sequence[Block]) -> Iterator[tuple[Block, Found]]:
         """Run a task on blocks.
@@ -42,12 +47,20 @@ class Engine(Protocol):
 class SerialEngine:
     """Works on one block after the other, in this process."""
 
-    n_workers = 1
+    @property
+    def memory(self) -> int:
+        """Half of the memory that is free."""
+        return free_memory()
 
     def map(self, task: Task, blocks: Sequence[Block]) -> Iterator[tuple[Block, Found]]:
         """Run a task on blocks, in order; see `Engine.map`."""
         for block in blocks:
             yield block, task(block)
+
+
+def free_memory() -> int:
+    """Return the bytes that a run on this machine takes if it is not told."""
+    return int(MEMORY_SHARE * psutil.virtual_memory().available)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from napari_mitoseg.distributed.blocks import plan_cutting
 from napari_mitoseg.distributed.chain import run_chain
 from napari_mitoseg.distributed.engine import Engine, SerialEngine, Site
@@ -22,7 +20,6 @@ from napari_mitoseg.distributed.state import BlockState
 from napari_mitoseg.distributed.views import View
 from napari_mitoseg.distributed.writing import publish, write_blocks
 from napari_mitoseg.io.checks import check_image
-from napari_mitoseg.io.limits import MEMORY_SHARE
 from napari_mitoseg.jobs import Job, Progress, as_part, relayed
 from napari_mitoseg.models.zoo import load_model
 from napari_mitoseg.pipeline import check_weights, completed
@@ -60,7 +57,7 @@ class Means:
     Attributes
     ----------
     memory : int or None
-        Bytes that all its processes may take together; half of what is free when None.
+        Bytes that each process may take; what the engine says when None.
     engine : Engine
         Who works on blocks.
     restart : bool
@@ -195,9 +192,7 @@ class _Run:
     def through(self, work: Work, means: Means) -> Job[BlockResult]:
         """Begin or go on, work, write, and show the result."""
         memory = self._memory(means)
-        cutting = plan_cutting(
-            self.shape, memory // means.engine.n_workers - PROGRAM_BYTES
-        )
+        cutting = plan_cutting(self.shape, memory - PROGRAM_BYTES)
         identity = {**self.identity, "memory": memory}
         with opened(self.folder, identity, restart=means.restart) as kept:
             site = Site(kept, means.engine, cutting)
@@ -212,13 +207,8 @@ class _Run:
         return BlockResult(files, n_objects)
 
     def _memory(self, means: Means) -> int:
-        """Return the memory that is given, or an earlier run had, or half the free."""
+        """Return the memory that is given, or an earlier run had, or there is."""
         if means.memory is not None:
             return means.memory
         earlier = {} if means.restart else read_identity(self.folder)
-        return int(earlier.get("memory", free_memory()))
-
-
-def free_memory() -> int:
-    """Return the bytes that a run takes if it is not told."""
-    return int(MEMORY_SHARE * psutil.virtual_memory().available)
+        return int(earlier.get("memory", means.engine.memory))

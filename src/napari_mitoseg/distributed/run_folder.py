@@ -5,6 +5,7 @@ the block.  What is not recorded is done again, and gives the same; so a run may
 killed anywhere.  Arrays are plain zarr, tables plain numpy: nothing here is pickled.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -298,9 +299,13 @@ def _locked(folder: Path) -> Generator[None]:
             )
             raise WriteError(msg)
         yield
-        path.unlink(missing_ok=True)
+        # Now, before another run can lock it; where that is not allowed, below.
+        with contextlib.suppress(OSError):
+            path.unlink()
     finally:
         os.close(handle)
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _is_still(handle: int, path: Path) -> bool:
