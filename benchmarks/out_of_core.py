@@ -226,7 +226,9 @@ def one(options: argparse.Namespace) -> None:
     from napari_mitoseg.distributed import blocks, run
 
     plan, blocks.CHUNK = run.plan_cutting, (8, 64, 64)
-    run.plan_cutting = lambda shape, _: plan(shape, 40 * 8 * 128 * 128)
+    run.plan_cutting = lambda shape, _: plan(
+        shape, blocks.PROGRAM_BYTES + 40 * 8 * 128 * 128
+    )
     source = FileSource(options.folder / "stack.tif", (40.0, 16.0, 16.0))
     out = Path(os.environ["OUT"])
     drain(segment_blocks(source, Recipe(), out, Means(10**9)))

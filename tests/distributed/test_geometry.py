@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from napari_mitoseg.distributed.blocks import (
     CHUNK,
+    LAYER_BYTES,
+    PROGRAM_BYTES,
     VOXEL_BYTES,
     Grid,
     padded,
@@ -60,18 +62,20 @@ def test_blocks_fit_into_the_memory(shape, memory) -> None:
     try:
         cutting = plan_cutting(shape, int(memory))
     except InvalidParameterError:
-        assert memory < VOXEL_BYTES * max(shape[1] * shape[2], math.prod(CHUNK))
+        least = VOXEL_BYTES * max(shape[1] * shape[2], math.prod(CHUNK))
+        assert memory < PROGRAM_BYTES + least
         return
-    for grid in (cutting.blocks, cutting.layers):
+    grids = (cutting.blocks, VOXEL_BYTES), (cutting.layers, LAYER_BYTES)
+    for grid, n_bytes in grids:
         sizes = [min(b, n) for b, n in zip(grid.block, shape, strict=True)]
-        assert math.prod(sizes) * VOXEL_BYTES <= max(memory, 1)
+        assert math.prod(sizes) * n_bytes <= memory - PROGRAM_BYTES
         for block, chunk, n in zip(grid.block, cutting.chunk, shape, strict=True):
             assert block % chunk == 0 or block >= n
     assert cutting.layers.block[1:] == shape[1:]
 
 
 def test_a_slice_too_large_for_the_memory() -> None:
-    with pytest.raises(InvalidParameterError, match=r"give at least 40 GB"):
+    with pytest.raises(InvalidParameterError, match=r"at least 41 GB"):
         plan_cutting((10, 100_000, 10_000), 10**9)
 
 

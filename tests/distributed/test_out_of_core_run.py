@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_mitoseg.distributed.blocks import plan_cutting
+from napari_mitoseg.distributed.blocks import PROGRAM_BYTES, plan_cutting
 from napari_mitoseg.distributed.run import Means, segment_blocks
 from napari_mitoseg.distributed.run_folder import PARTIAL
 from napari_mitoseg.distributed.sources import FileSource, PreparedSource
@@ -40,7 +40,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut even a small stack into several blocks."""
 
     def cutting(shape, _memory):
-        return plan_cutting(shape, 40 * 4 * 64 * 64)
+        return plan_cutting(shape, PROGRAM_BYTES + 40 * 4 * 64 * 64)
 
     monkeypatch.setattr("napari_mitoseg.distributed.blocks.CHUNK", (4, 64, 64))
     monkeypatch.setattr("napari_mitoseg.distributed.run.plan_cutting", cutting)
@@ -80,7 +80,7 @@ def test_pyramids_are_those_of_a_volume_in_memory(tmp_path, in_blocks) -> None:
     state = BlockState(
         view, None, spacing, semantic=view, labels=BlockLabels(view, counts)
     )
-    cutting = plan_cutting(shape, 40 * 32 * 256 * 256)
+    cutting = plan_cutting(shape, PROGRAM_BYTES + 40 * 32 * 256 * 256)
     site = Site(RunFolder(tmp_path / "run"), SerialEngine(), cutting)
     (tmp_path / "run").mkdir()
     drain(write_blocks(site, state, None))
@@ -233,7 +233,9 @@ from napari_mitoseg.distributed.sources import FileSource
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.recipe import Recipe
 plan, blocks.CHUNK = run.plan_cutting, (4, 64, 64)
-run.plan_cutting = lambda shape, memory: plan(shape, 40 * 4 * 64 * 64)
+run.plan_cutting = lambda shape, memory: plan(
+    shape, blocks.PROGRAM_BYTES + 40 * 4 * 64 * 64
+)
 source = FileSource(Path(sys.argv[1]), (40.0, 16.0, 16.0))
 print("ready", flush=True)
 drain(run.segment_blocks(source, Recipe(), Path(sys.argv[2]), run.Means(10**9)))

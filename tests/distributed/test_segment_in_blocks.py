@@ -76,7 +76,9 @@ import sys
 from napari_mitoseg import cli
 from napari_mitoseg.distributed import blocks, run
 plan, blocks.CHUNK = run.plan_cutting, (4, 64, 64)
-run.plan_cutting = lambda shape, memory: plan(shape, 40 * 4 * 64 * 64)
+run.plan_cutting = lambda shape, memory: plan(
+    shape, blocks.PROGRAM_BYTES + 40 * 4 * 64 * 64
+)
 if __name__ == "__main__":
     cli.main(sys.argv[1:])
 """

@@ -27,10 +27,6 @@ from napari_mitoseg.postprocessing import Chain
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Shape, Spacing
 
-PROGRAM_BYTES = 700_000_000
-"""Memory of a process before it works on a block: libraries, network, chunks read."""
-
-
 Work = Callable[[Site], Job[BlockState]]
 
 
@@ -192,7 +188,7 @@ class _Run:
     def through(self, work: Work, means: Means) -> Job[BlockResult]:
         """Begin or go on, work, write, and show the result."""
         memory = self._memory(means)
-        cutting = plan_cutting(self.shape, memory - PROGRAM_BYTES)
+        cutting = plan_cutting(self.shape, memory)
         identity = {**self.identity, "memory": memory}
         with opened(self.folder, identity, restart=means.restart) as kept:
             site = Site(kept, means.engine, cutting)
