@@ -18,11 +18,11 @@ larger than the memory.
 
 import argparse
 import hashlib
+import multiprocessing
 import os
 import random
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -34,11 +34,12 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from napari_mitoseg.distributed import blocks, run
 from napari_mitoseg.distributed.blocks import Cutting, Grid
 from napari_mitoseg.distributed.chain import run_chain
 from napari_mitoseg.distributed.cluster import open_engine
 from napari_mitoseg.distributed.engine import SerialEngine, Site
-from napari_mitoseg.distributed.run import Means, segment_blocks, segment_maps
+from napari_mitoseg.distributed.run import Means, segment_maps
 from napari_mitoseg.distributed.run_folder import RunFolder
 from napari_mitoseg.distributed.sources import FileSource
 from napari_mitoseg.distributed.state import BlockState
@@ -204,50 +205,47 @@ def kill(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings = SyntheticSettings(style="sbem")
-        image, _ = synthetic_em((24, 256, 256), (40.0, 16.0, 16.0), 1, settings)
+        image, _ = synthetic_em((16, 128, 128), (40.0, 16.0, 16.0), 1, settings)
         tifffile.imwrite(folder / "stack.tif", image.read())
         start = time.perf_counter()
         _run(folder, folder / "whole")
         took = time.perf_counter() - start
         expected = checksum(folder / "whole")
-        moments, n_kills, n_same = random.Random(0), 0, 0
+        moments, kept, n_same = random.Random(0), [], 0
         for n in range(options.times):
             out = folder / str(n)
-            n_kills += _killed(folder, out, moments.uniform(0, took))
-            _run(folder, out)
+            if _run(folder, out, moments.uniform(0, took)):
+                kept.append(len(list(out.rglob("*.npz"))))
+                _run(folder, out)
             n_same += checksum(out) == expected
-            shutil.rmtree(out)
-    print(f"killed {n_kills} times in {options.times} runs of {took:.1f} s")
+    print(f"{options.times} runs of {took:.1f} s, {len(kept)} of them killed")
+    print(f"blocks on record when they were killed: {kept}")
     print(f"same files in the end: {n_same} of {options.times}")
 
 
-def one(options: argparse.Namespace) -> None:
+def _run(folder: Path, out: Path, moment: float | None = None) -> bool:
+    """Segment in a process of its own; say whether it had to be killed."""
+    # A fork, so that the libraries are loaded only once.
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=_segment, args=(folder, out))
+    process.start()
+    process.join(moment)
+    is_late = process.is_alive()
+    if is_late:
+        process.kill()
+        process.join()
+    elif process.exitcode:
+        sys.exit("a run has failed")
+    return is_late
+
+
+def _segment(folder: Path, out: Path) -> None:
     """Segment the small stack, in many blocks."""
-    from napari_mitoseg.distributed import blocks, run
-
-    plan, blocks.CHUNK = run.plan_cutting, (8, 64, 64)
-    run.plan_cutting = lambda shape, _: plan(
-        shape, blocks.PROGRAM_BYTES + 40 * 8 * 128 * 128
-    )
-    source = FileSource(options.folder / "stack.tif", (40.0, 16.0, 16.0))
-    out = Path(os.environ["OUT"])
-    drain(segment_blocks(source, Recipe(), out, Means(10**9)))
-
-
-def _run(folder: Path, out: Path) -> None:
-    command = [sys.executable, __file__, "one", "--folder", str(folder)]
-    subprocess.run(command, check=True, env=os.environ | {"OUT": str(out)})
-
-
-def _killed(folder: Path, out: Path, moment: float) -> bool:
-    command = [sys.executable, __file__, "one", "--folder", str(folder)]
-    with subprocess.Popen(command, env=os.environ | {"OUT": str(out)}) as process:
-        try:
-            process.wait(moment)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            return True
-    return False
+    plan, blocks.CHUNK = run.plan_cutting, (4, 64, 64)
+    least = blocks.PROGRAM_BYTES + 40 * 4 * 64 * 64
+    run.plan_cutting = lambda shape, _: plan(shape, least)
+    source = FileSource(folder / "stack.tif", (40.0, 16.0, 16.0))
+    drain(run.segment_blocks(source, Recipe(), out, run.Means(10**9)))
 
 
 def checksum(folder: Path) -> str:
@@ -294,7 +292,6 @@ PARTS = {
     "peak": peak,
     "instances": instances,
     "kill": kill,
-    "one": one,
     "scaling": scaling,
     "giants": giants,
 }
