@@ -11,8 +11,10 @@ import psutil
 import pytest
 import tifffile
 
-from napari_mitoseg import cli
+from napari_mitoseg import __version__, cli
 from napari_mitoseg.cli.in_blocks import BlockOptions
+from napari_mitoseg.distributed.cluster import _check_versions
+from napari_mitoseg.errors import InvalidParameterError
 
 SPACING = "40,16,16"
 
@@ -69,6 +71,12 @@ def test_no_scheduler(stack, tmp_path, capsys, monkeypatch) -> None:
     with pytest.raises(SystemExit):
         cli.main(segment(stack, tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1"))
     assert "no dask scheduler" in capsys.readouterr().err
+
+
+def test_workers_with_another_version_are_refused() -> None:
+    _check_versions({"tcp://a:1": __version__})
+    with pytest.raises(InvalidParameterError, match="1 of 2 workers"):
+        _check_versions({"tcp://a:1": __version__, "tcp://b:1": "0.0.1"})
 
 
 WORKERS = """

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from napari_mitoseg import __version__
 from napari_mitoseg.distributed.blocks import Block
 from napari_mitoseg.distributed.engine import Engine, SerialEngine, Task, free_memory
 from napari_mitoseg.distributed.run_folder import Found
@@ -142,12 +143,14 @@ def open_engine(workers: int = 1, scheduler: str | None = None) -> Generator[Eng
     Raises
     ------
     InvalidParameterError
-        If dask is not installed, or the scheduler cannot be reached or has no workers.
+        If dask is not installed, the scheduler cannot be reached or has no workers, or
+        these have another version of the program.
     """
     if scheduler is None and workers == 1:
         yield SerialEngine()
         return
     with _cluster(workers, scheduler) as client:
+        _check_versions(client.run(_version))
         yield DaskEngine(client)
 
 
@@ -182,6 +185,22 @@ def _cluster(workers: int, scheduler: str | None) -> "Generator[Client]":
             )
             raise InvalidParameterError(msg)
         yield client
+
+
+def _version() -> str:
+    return __version__
+
+
+def _check_versions(found: Mapping[str, str]) -> None:
+    """Refuse workers that might not do the same."""
+    others = {worker: v for worker, v in found.items() if v != __version__}
+    if others:
+        worker, version = next(iter(others.items()))
+        msg = (
+            f"{len(others)} of {len(found)} workers have another napari-mitoseg "
+            f"({worker}: {version}; here {__version__}). Install the same everywhere."
+        )
+        raise InvalidParameterError(msg)
 
 
 def _installed() -> Any:
