@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
     PARTS[(options := parser.parse_args()).what](options)
 
 
@@ -211,16 +212,17 @@ def kill(options: argparse.Namespace) -> None:
         _run(folder, folder / "whole")
         took = time.perf_counter() - start
         expected = checksum(folder / "whole")
-        moments, kept, n_same = random.Random(0), [], 0
-        for n in range(options.times):
-            out = folder / str(n)
+        moments, kept, n_runs, n_same = random.Random(options.seed), [], 0, 0
+        while len(kept) < options.times:
+            out = folder / str(n_runs)
             if _run(folder, out, moments.uniform(0, took)):
                 kept.append(len(list(out.rglob("*.npz"))))
                 _run(folder, out)
+            n_runs += 1
             n_same += checksum(out) == expected
-    print(f"{options.times} runs of {took:.1f} s, {len(kept)} of them killed")
+    print(f"{n_runs} runs of {took:.1f} s, {len(kept)} of them killed")
     print(f"blocks on record when they were killed: {kept}")
-    print(f"same files in the end: {n_same} of {options.times}")
+    print(f"same files in the end: {n_same} of {n_runs}")
 
 
 def _run(folder: Path, out: Path, moment: float | None = None) -> bool:
