@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_mitoseg.distributed.blocks import plan_cutting
+from napari_mitoseg.distributed.blocks import PROGRAM_BYTES, plan_cutting
 from napari_mitoseg.distributed.run import Means, segment_blocks
 from napari_mitoseg.distributed.run_folder import PARTIAL
 from napari_mitoseg.distributed.sources import FileSource, PreparedSource
@@ -40,7 +40,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut even a small stack into several blocks."""
 
     def cutting(shape, _memory):
-        return plan_cutting(shape, 40 * 4 * 64 * 64)
+        return plan_cutting(shape, PROGRAM_BYTES + 40 * 4 * 64 * 64)
 
     monkeypatch.setattr("napari_mitoseg.distributed.blocks.CHUNK", (4, 64, 64))
     monkeypatch.setattr("napari_mitoseg.distributed.run.plan_cutting", cutting)
@@ -80,7 +80,7 @@ def test_pyramids_are_those_of_a_volume_in_memory(tmp_path, in_blocks) -> None:
     state = BlockState(
         view, None, spacing, semantic=view, labels=BlockLabels(view, counts)
     )
-    cutting = plan_cutting(shape, 40 * 32 * 256 * 256)
+    cutting = plan_cutting(shape, PROGRAM_BYTES + 40 * 32 * 256 * 256)
     site = Site(RunFolder(tmp_path / "run"), SerialEngine(), cutting)
     (tmp_path / "run").mkdir()
     drain(write_blocks(site, state, None))
@@ -109,6 +109,27 @@ def test_a_closed_run_goes_on(source, small_blocks, tmp_path) -> None:
     drain(job, lambda progress: messages.append(progress.message))
     assert content(tmp_path / "out") == expected
     assert messages.count("Predicting") == 1
+
+
+class Backwards:
+    """An engine that takes blocks in the opposite order."""
+
+    memory = 10 * GIGABYTE
+
+    def map(self, task, blocks):
+        for block in reversed(blocks):
+            yield block, task(block)
+
+
+def test_order_and_workers_do_not_matter(source, small_blocks, tmp_path) -> None:
+    segment(source, tmp_path / "whole")
+    recipe, out = Recipe(), tmp_path / "out"
+    job = segment_blocks(source, recipe, out, Means(engine=Backwards()))
+    for _ in range(20):
+        next(job)
+    job.close()
+    drain(segment_blocks(source, recipe, out))
+    assert content(out) == content(tmp_path / "whole")
 
 
 def test_another_run_is_not_gone_on_with(source, tmp_path) -> None:
@@ -212,7 +233,9 @@ from napari_mitoseg.distributed.sources import FileSource
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.recipe import Recipe
 plan, blocks.CHUNK = run.plan_cutting, (4, 64, 64)
-run.plan_cutting = lambda shape, memory: plan(shape, 40 * 4 * 64 * 64)
+run.plan_cutting = lambda shape, memory: plan(
+    shape, blocks.PROGRAM_BYTES + 40 * 4 * 64 * 64
+)
 source = FileSource(Path(sys.argv[1]), (40.0, 16.0, 16.0))
 print("ready", flush=True)
 drain(run.segment_blocks(source, Recipe(), Path(sys.argv[2]), run.Means(10**9)))
@@ -227,6 +250,7 @@ def started(source: FileSource, out: Path) -> "subprocess.Popen[bytes]":
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 def test_killed_at_random(source, tmp_path) -> None:
     start = time.monotonic()
@@ -243,3 +267,21 @@ def test_killed_at_random(source, tmp_path) -> None:
         with started(source, out) as process:
             assert process.wait() == 0
         assert content(out) == expected
+
+
+def test_what_has_done_nothing_leaves_nothing(tiny_em, tmp_path) -> None:
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, tiny_em[0].read())
+    without = FileSource(path)
+    with pytest.raises(InvalidParameterError, match="spacing"):
+        segment(without, tmp_path / "out")
+    segment(FileSource(path, SPACING), tmp_path / "out")
+    assert (tmp_path / "out" / "recipe.json").is_file()
+
+
+def test_a_worker_with_other_weights_is_refused() -> None:
+    from napari_mitoseg.distributed.predicting import _loaded
+    from napari_mitoseg.errors import WeightsError
+
+    with pytest.raises(WeightsError, match="other weights here"):
+        _loaded("fast", "0" * 64)

@@ -11,8 +11,10 @@ import psutil
 import pytest
 import tifffile
 
-from napari_mitoseg import cli
+from napari_mitoseg import __version__, cli
 from napari_mitoseg.cli.in_blocks import BlockOptions
+from napari_mitoseg.distributed.cluster import _check_versions
+from napari_mitoseg.errors import InvalidParameterError
 
 SPACING = "40,16,16"
 
@@ -71,18 +73,27 @@ def test_no_scheduler(stack, tmp_path, capsys, monkeypatch) -> None:
     assert "no dask scheduler" in capsys.readouterr().err
 
 
+def test_workers_with_another_version_are_refused() -> None:
+    _check_versions({"tcp://a:1": __version__})
+    with pytest.raises(InvalidParameterError, match="1 of 2 workers"):
+        _check_versions({"tcp://a:1": __version__, "tcp://b:1": "0.0.1"})
+
+
 WORKERS = """
 import sys
 from napari_mitoseg import cli
 from napari_mitoseg.distributed import blocks, run
 plan, blocks.CHUNK = run.plan_cutting, (4, 64, 64)
-run.plan_cutting = lambda shape, memory: plan(shape, 40 * 4 * 64 * 64)
+run.plan_cutting = lambda shape, memory: plan(
+    shape, blocks.PROGRAM_BYTES + 40 * 4 * 64 * 64
+)
 if __name__ == "__main__":
     cli.main(sys.argv[1:])
 """
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 def test_a_worker_is_killed(stack, tmp_path) -> None:
     program = tmp_path / "program.py"

@@ -32,8 +32,8 @@ class BlockOptions:
         done if the volume is too large. A run that is broken off then goes on where it
         was when the same command is given again.
     memory : float, optional
-        GB that block by block may be taken, by all workers together; half of what is
-        free when absent.
+        GB that each worker may take where it goes block by block; half of what is free,
+        shared among them, when absent.
     workers : int
         Processes on this machine that work on blocks.
     scheduler : str, optional
@@ -50,7 +50,7 @@ class BlockOptions:
 
     @property
     def n_bytes(self) -> int | None:
-        """Bytes that may be taken."""
+        """Bytes that each process may take."""
         return None if self.memory is None else int(self.memory * 1e9)
 
     def wanted(self, shape: Shape, out: Path, kind: str) -> bool:
@@ -75,7 +75,7 @@ class BlockOptions:
         InvalidParameterError
             If blocks are asked for, and TIFF.
         """
-        from napari_mitoseg.distributed.run import usual_memory
+        from napari_mitoseg.distributed.engine import usual_memory
         from napari_mitoseg.distributed.run_folder import is_partial
 
         asked = self.blocks or self.restart or self.workers > 1 or self.scheduler

@@ -12,8 +12,14 @@ from napari_mitoseg.volume import Region, Shape
 CHUNK = (32, 256, 256)
 """Voxels that are stored together, as in results; of large slices, fewer slices."""
 
+PROGRAM_BYTES = 700_000_000
+"""Memory of a process before it works on a block: libraries, network, chunks read."""
+
 VOXEL_BYTES = 40
-"""Memory that a voxel of a block takes while it is worked on, measured."""
+"""Memory that a voxel of a block takes while it is worked on, or a pixel of a slice."""
+
+LAYER_BYTES = 16
+"""Memory that a voxel of a block of whole slices takes."""
 
 MOST_VOXELS = 2**26
 """Voxels of a block at most: larger ones gain nothing."""
@@ -142,7 +148,7 @@ def plan_cutting(shape: Shape, memory: int) -> Cutting:
     shape : tuple of int
         Size of the volume, ZYX.
     memory : int
-        Bytes that one process may take for its block.
+        Bytes that one process may take.
 
     Returns
     -------
@@ -154,21 +160,41 @@ def plan_cutting(shape: Shape, memory: int) -> Cutting:
     InvalidParameterError
         If not even a single slice, or the smallest block, fits.
     """
-    voxels = min(memory // VOXEL_BYTES, MOST_VOXELS)
+    left = memory - PROGRAM_BYTES
     depth, height, width = shape
     needed = max(height * width, min(math.prod(CHUNK), math.prod(shape)))
-    if voxels < needed:
+    if left < needed * VOXEL_BYTES:
+        least = PROGRAM_BYTES + needed * VOXEL_BYTES
         msg = (
             f"{memory / 1e9:.2g} GB of memory are too little for slices of {height} × "
-            f"{width} pixels: give at least {needed * VOXEL_BYTES / 1e9:.2g} GB for "
-            "each worker."
+            f"{width} pixels: give each worker at least {least / 1e9:.2g} GB."
         )
         raise InvalidParameterError(msg)
-    slices = 2 ** int(math.log2(min(voxels // (height * width), CHUNK[0])))
-    chunk = (min(slices, depth), min(CHUNK[1], height), min(CHUNK[2], width))
-    side = math.isqrt(voxels // CHUNK[0]) // CHUNK[1] * CHUNK[1]
-    blocks = Grid(shape, (CHUNK[0], max(side, CHUNK[1]), max(side, CHUNK[2])))
-    return Cutting(chunk, blocks, Grid(shape, (slices, height, width)), voxels)
+    slices = _slices(left, height * width)
+    voxels = min(left // VOXEL_BYTES, MOST_VOXELS)
+    # Of few slices larger chunks, that there are not too many files.
+    n_chunks = 2 if 2 * slices <= CHUNK[0] and voxels >= 4 * math.prod(CHUNK) else 1
+    step = n_chunks * CHUNK[1]
+    side = max(math.isqrt(voxels // CHUNK[0]) // step * step, step)
+    blocks = (CHUNK[0], _even(height, side, step), _even(width, side, step))
+    return Cutting(
+        chunk=(min(slices, depth), min(step, height), min(step, width)),
+        blocks=Grid(shape, blocks),
+        layers=Grid(shape, (slices, height, width)),
+        window=left // VOXEL_BYTES,
+    )
+
+
+def _slices(memory: int, pixels: int) -> int:
+    """Return how many slices are worked on at once: a power of two, up to a chunk."""
+    at_once = min(memory // LAYER_BYTES, MOST_VOXELS) // pixels
+    return 2 ** int(math.log2(min(max(at_once, 1), CHUNK[0])))
+
+
+def _even(size: int, side: int, step: int) -> int:
+    """Return a multiple of a step, so that blocks along an axis are of like size."""
+    each = -(-size // -(-size // side))
+    return -(-each // step) * step
 
 
 def padded(region: Region, reach: Reach, shape: Shape) -> Region:

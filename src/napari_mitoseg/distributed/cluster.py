@@ -1,12 +1,13 @@
 """The workers of a dask cluster, on this machine or on others."""
 
 import itertools
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from napari_mitoseg import __version__
 from napari_mitoseg.distributed.blocks import Block
-from napari_mitoseg.distributed.engine import Engine, SerialEngine, Task
+from napari_mitoseg.distributed.engine import Engine, SerialEngine, Task, usual_memory
 from napari_mitoseg.distributed.run_folder import Found
 from napari_mitoseg.errors import InvalidParameterError, JobError
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 WAITING = 3
 """Blocks handed to each worker ahead, so that none waits for this process."""
+
+LIMIT_SHARE = 0.7
+"""Of the memory at which dask kills a worker."""
 
 CONNECT_SECONDS = 20
 
@@ -29,8 +33,8 @@ class DaskEngine:
 
     Attributes
     ----------
-    n_workers : int
-        Workers when the run began; later ones work, too.
+    memory : int
+        Bytes that a process may take for a block at a time, if it is not told.
 
     Notes
     -----
@@ -42,10 +46,25 @@ class DaskEngine:
         self._client = client
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         self._resources = {name for w in workers for name in w.get("resources", {})}
-        self.n_workers = max(1, sum(worker["nthreads"] for worker in workers))
+        self._n_at_once = max(1, sum(worker["nthreads"] for worker in workers))
+        self.memory = min(map(self._share, workers), default=usual_memory())
 
     def map(self, task: Task, blocks: Sequence[Block]) -> Iterator[tuple[Block, Found]]:
-        """Run a task on blocks, several at once; see `Engine.map`.
+        """Run a task on blocks, several at once.
+
+        Parameters
+        ----------
+        task : Task
+            What to do.
+        blocks : sequence of Block
+            On what.
+
+        Yields
+        ------
+        block : Block
+            One that is finished; not in order.
+        found : mapping of str to ndarray
+            What was found out.
 
         Raises
         ------
@@ -55,7 +74,7 @@ class DaskEngine:
         from distributed import as_completed  # noqa: PLC0415 - an extra
 
         todo = iter(blocks)
-        ahead = itertools.islice(todo, WAITING * self.n_workers)
+        ahead = itertools.islice(todo, WAITING * self._n_at_once)
         sent = {self._submitted(task, block): block for block in ahead}
         done = as_completed(sent, loop=self._client.loop)
         try:
@@ -68,6 +87,13 @@ class DaskEngine:
                 yield block, found
         finally:
             self._client.cancel(list(sent))
+
+    def _share(self, worker: Mapping[str, Any]) -> int:
+        """Return what a block may take of a worker's memory, if that is known."""
+        limit = worker.get("memory_limit") or 0
+        if not limit:
+            return usual_memory() // self._n_at_once
+        return int(LIMIT_SHARE * limit / worker["nthreads"])
 
     def _submitted(self, task: Task, block: Block) -> "Future[Found]":
         """Send a block; to workers with a GPU, if the task wants one and some have."""
@@ -117,12 +143,14 @@ def open_engine(workers: int = 1, scheduler: str | None = None) -> Generator[Eng
     Raises
     ------
     InvalidParameterError
-        If dask is not installed, or the scheduler cannot be reached or has no workers.
+        If dask is not installed, the scheduler cannot be reached or has no workers, or
+        these have another version of the program.
     """
     if scheduler is None and workers == 1:
         yield SerialEngine()
         return
     with _cluster(workers, scheduler) as client:
+        _check_versions(client.run(_version))
         yield DaskEngine(client)
 
 
@@ -180,6 +208,22 @@ def _cluster(workers: int, scheduler: str | None) -> "Generator[Client]":
             )
             raise InvalidParameterError(msg)
         yield client
+
+
+def _version() -> str:
+    return __version__
+
+
+def _check_versions(found: Mapping[str, str]) -> None:
+    """Refuse workers that might not do the same."""
+    others = {worker: v for worker, v in found.items() if v != __version__}
+    if others:
+        worker, version = next(iter(others.items()))
+        msg = (
+            f"{len(others)} of {len(found)} workers have another napari-mitoseg "
+            f"({worker}: {version}; here {__version__}). Install the same everywhere."
+        )
+        raise InvalidParameterError(msg)
 
 
 def _installed() -> Any:

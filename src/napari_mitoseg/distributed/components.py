@@ -135,7 +135,7 @@ def label_blocks(
     task = LabelBlock(mask, array, connectivity, cutting.shape, others)
     title = "Finding connected components"
     records = yield from site.finish(stage, task, list(grid), title)
-    starts = _starts(records, grid)
+    starts = _starts(records)
     table, n = _joined(records, grid, starts)
     numbered = Components(
         array,
@@ -173,11 +173,11 @@ def _listed(
     return part[part > 0]
 
 
-def _starts(records: Records, grid: Grid) -> NDArray[np.int64]:
+def _starts(records: Records) -> NDArray[np.int64]:
     """Say what is to be added to the labels of each block, that none occurs twice."""
     sizes = [int(found["n"]) for found in records.each("n")]
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-    if starts[-1] >= 2**32 or len(sizes) != len(grid):
+    if starts[-1] >= 2**32:
         msg = (
             f"The mask falls into {starts[-1]:,} parts; 2³² are too many to number. "
             "Remove small parts first, or raise the threshold."

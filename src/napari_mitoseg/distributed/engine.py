@@ -7,6 +7,10 @@ from typing import Protocol
 from napari_mitoseg.distributed.blocks import Block, Cutting
 from napari_mitoseg.distributed.run_folder import Found, Records, RunFolder
 from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.memory import free_memory
+
+MEMORY_SHARE = 0.5
+"""Share of the free memory that is taken if nothing else is said."""
 
 Task = Callable[[Block], Found]
 """Works on a block: reads and writes arrays on disk and returns small things.  It holds
@@ -17,8 +21,8 @@ class Engine(Protocol):
     """Runs tasks on blocks."""
 
     @property
-    def n_workers(self) -> int:
-        """Blocks that are worked on at the same time."""
+    def memory(self) -> int:
+        """Bytes that a process may take for a block at a time, if it is not told."""
 
     def map(self, task: Task, blocks: Sequence[Block]) -> Iterator[tuple[Block, Found]]:
         """Run a task on blocks.
@@ -42,12 +46,20 @@ class Engine(Protocol):
 class SerialEngine:
     """Works on one block after the other, in this process."""
 
-    n_workers = 1
+    @property
+    def memory(self) -> int:
+        """Half of the memory that is free."""
+        return usual_memory()
 
     def map(self, task: Task, blocks: Sequence[Block]) -> Iterator[tuple[Block, Found]]:
         """Run a task on blocks, in order; see `Engine.map`."""
         for block in blocks:
             yield block, task(block)
+
+
+def usual_memory() -> int:
+    """Return the bytes that a run on this machine takes if it is not told."""
+    return int(MEMORY_SHARE * free_memory())
 
 
 @dataclass(frozen=True)

@@ -246,7 +246,6 @@ def grow_seeds(
     job = label_blocks(site, f"{stage}/parts", semantic, step.connectivity, seeds.view)
     parts, (part, seed) = yield from relayed(job, partial(as_part, 0, 4))
     n_in_part = np.bincount(part, minlength=parts.n + 1)
-    table = step.table(n_in_part, part, seed, seeds.n)
     basin = Basin(
         parts=parts.view,
         seeds=seeds.view,
@@ -256,32 +255,46 @@ def grow_seeds(
         connectivity=step.connectivity,
         n_seeds=seeds.n,
     )
-    crowded = np.flatnonzero(n_in_part > 1)
-    size = np.prod(there(parts.stop) - there(parts.start), axis=1)
-    is_giant = np.zeros(parts.n + 1, np.bool_)
-    is_giant[crowded] = size[crowded] > site.cutting.window
-    small = crowded[~is_giant[crowded]]
-    flooding = _flood_groups(site, stage, basin, parts, small)
-    groups = yield from relayed(flooding, partial(as_part, 1, 4))
+    is_crowded = n_in_part > 1
+    is_giant = is_crowded & _are_giant(parts, site.cutting.window)
+    flooding = _flood_groups(site, stage, basin, parts, is_crowded & ~is_giant)
+    boxes = yield from relayed(flooding, partial(as_part, 1, 4))
     cutting_up = _flood_giants(site, stage, basin, parts, is_giant)
     giants = yield from relayed(cutting_up, partial(as_part, 2, 4))
-    numbers = site.folder.save(f"{stage}/table", table.astype(np.uint32))
-    task = Gather(
-        whole=Renumbered(parts.view, numbers),
-        folder=site.folder.path / "arrays" / stage / "groups",
-        boxes=site.folder.save(f"{stage}/boxes", _corners(groups)),
-        giants=giants,
-        target=site.folder.array(
-            f"{stage}/labels", site.cutting.shape, "uint32", site.cutting.chunk
-        ),
-    )
-    blocks = list(site.cutting.blocks)
-    gathering = site.finish(f"{stage}/labels", task, blocks, step.title)
-    records = yield from relayed(gathering, partial(as_part, 3, 4))
-    labels = counted_labels(task.target, records)
+    table = step.table(n_in_part, part, seed, seeds.n).astype(np.uint32)
+    numbers = site.folder.save(f"{stage}/table", table)
+    whole = Renumbered(parts.view, numbers)
+    gathering = _gather(site, stage, whole, boxes, giants)
+    labels = yield from relayed(gathering, partial(as_part, 3, 4))
     if step.unseeded is Unseeded.DROP:
         semantic = Occupied(labels.view)
     return replace(state, labels=labels, semantic=semantic, is_grown=True)
+
+
+def _are_giant(parts: BlockLabels, window: int) -> NDArray[np.bool_]:
+    """Say which parts have a box that is larger than what may be read at once."""
+    size = np.prod(there(parts.stop) - there(parts.start), axis=1)
+    return np.asarray(size > window)
+
+
+def _gather(
+    site: Site, stage: str, whole: View, boxes: list[Region], giants: View | None
+) -> Job[BlockLabels]:
+    """Put together what all parts have become."""
+    cutting = site.cutting
+    task = Gather(
+        whole=whole,
+        folder=site.folder.path / "arrays" / stage / "groups",
+        boxes=site.folder.save(f"{stage}/boxes", _corners(boxes)),
+        giants=giants,
+        target=site.folder.array(
+            f"{stage}/labels", cutting.shape, "uint32", cutting.chunk
+        ),
+    )
+    title = "Putting grown seeds together"
+    job = site.finish(f"{stage}/labels", task, list(cutting.blocks), title)
+    records = yield from job
+    return counted_labels(task.target, records)
 
 
 def _flood_groups(
@@ -289,9 +302,10 @@ def _flood_groups(
     stage: str,
     basin: Basin,
     parts: BlockLabels,
-    chosen: NDArray[np.int64],
+    is_chosen: NDArray[np.bool_],
 ) -> Job[list[Region]]:
     """Flood the parts that fit into memory, many at once."""
+    chosen = np.flatnonzero(is_chosen)
     group = np.full(parts.n + 1, -1, np.int64)
     blocks: list[Block] = []
     for members, box in _grouped(

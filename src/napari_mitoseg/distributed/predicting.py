@@ -11,11 +11,13 @@ from napari_mitoseg.distributed.run_folder import Found, RunFolder, replacing
 from napari_mitoseg.distributed.sources import Source
 from napari_mitoseg.distributed.state import BlockState, there
 from napari_mitoseg.distributed.views import Stored
+from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.inference.layout import settled
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import Job, drain
 from napari_mitoseg.models.zoo import TrainedModel, load_model
+from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Volume
 
 SETTINGS = "inference.json"
@@ -31,6 +33,8 @@ class PredictBlock:
         The image as the network sees it.
     model : str
         Name or folder.
+    sha256 : str
+        Checksum of its weights.
     settings : InferenceSettings
         With tiles that do not depend on the block.
     targets : mapping of str to Stored
@@ -39,6 +43,7 @@ class PredictBlock:
 
     source: Source
     model: str
+    sha256: str
     settings: InferenceSettings
     targets: Mapping[str, Stored]
 
@@ -47,7 +52,7 @@ class PredictBlock:
 
     def __call__(self, block: Block) -> Found:
         """Predict a block."""
-        volume, model = self.source.open(), _loaded(self.model)
+        volume, model = self.source.open(), _loaded(self.model, self.sha256)
         maps = drain(predict_maps(volume, model, self.settings, block.region))
         self.source.check()
         values = {"semantic": maps.semantic, "boundary": maps.boundary}
@@ -56,9 +61,7 @@ class PredictBlock:
         return {}
 
 
-def predict_blocks(
-    site: Site, source: Source, name: str, settings: InferenceSettings
-) -> Job[BlockState]:
+def predict_blocks(site: Site, source: Source, recipe: Recipe) -> Job[BlockState]:
     """Predict the maps of a volume, into arrays on disk.
 
     Parameters
@@ -67,10 +70,8 @@ def predict_blocks(
         Where the run takes place.
     source : Source
         The image as the network sees it.
-    name : str
-        Name or folder of the model.
-    settings : InferenceSettings
-        How it is applied.
+    recipe : Recipe
+        Which model, with the checksum of its weights, and how it is applied.
 
     Yields
     ------
@@ -82,7 +83,7 @@ def predict_blocks(
     BlockState
         What the chain starts from.
     """
-    volume, model = source.open(), _loaded(name)
+    volume, model = source.open(), _loaded(recipe.model, recipe.weights_sha256)
     cutting = site.cutting
     targets: dict[str, Stored] = {
         output: site.folder.array(
@@ -91,8 +92,8 @@ def predict_blocks(
         for output in ("semantic", "boundary")
         if output in model.network.outputs
     }
-    fixed = _settled(site.folder, volume, model, settings)
-    task = PredictBlock(source, name, fixed, targets)
+    fixed = _settled(site.folder, volume, model, recipe.inference)
+    task = PredictBlock(source, recipe.model, recipe.weights_sha256, fixed, targets)
     yield from site.finish("predict", task, list(cutting.layers), "Predicting")
     return BlockState(
         targets["semantic"],
@@ -115,5 +116,13 @@ def _settled(
 
 
 @lru_cache(maxsize=1)
-def _loaded(name: str) -> TrainedModel:
-    return load_model(name)
+def _loaded(name: str, sha256: str) -> TrainedModel:
+    """Load a model once; another machine may have other weights under its name."""
+    model = load_model(name)
+    if model.card.sha256 != sha256:
+        msg = (
+            f"The model {name!r} has other weights here ({model.card.sha256[:12]}…) "
+            f"than where the run was begun ({sha256[:12]}…). Copy them from there."
+        )
+        raise WeightsError(msg)
+    return model

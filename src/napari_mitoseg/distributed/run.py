@@ -21,18 +21,12 @@ from napari_mitoseg.distributed.status import telling
 from napari_mitoseg.distributed.views import View
 from napari_mitoseg.distributed.writing import publish, write_blocks
 from napari_mitoseg.io.checks import check_image
-from napari_mitoseg.io.limits import MEMORY_SHARE
 from napari_mitoseg.jobs import Job, Progress, phase
-from napari_mitoseg.memory import free_memory
 from napari_mitoseg.models.zoo import load_model
 from napari_mitoseg.pipeline import check_weights, completed
 from napari_mitoseg.postprocessing import Chain
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Shape, Spacing
-
-PROGRAM_BYTES = 700_000_000
-"""Memory of a process before it works on a block: libraries, network, chunks read."""
-
 
 PREDICTED_AT, SEGMENTED_AT = 0.85, 0.9
 """Shares of the progress bar: the network takes most of the time."""
@@ -63,7 +57,7 @@ class Means:
     Attributes
     ----------
     memory : int or None
-        Bytes that all its processes may take together; half of what is free when None.
+        Bytes that each process may take; what the engine says when None.
     engine : Engine
         Who works on blocks.
     restart : bool
@@ -128,7 +122,7 @@ def segment_blocks(
     identity = {"input": source.identity(), "recipe": recipe.model_dump(mode="json")}
 
     def work(site: Site) -> Job[BlockState]:
-        predicted = predict_blocks(site, prepared, recipe.model, recipe.inference)
+        predicted = predict_blocks(site, prepared, recipe)
         state = yield from phase(predicted, 0.0, PREDICTED_AT)
         chain = run_chain(site, recipe.postprocessing, state)
         return (yield from phase(chain, PREDICTED_AT, 1.0))
@@ -198,9 +192,7 @@ class _Run:
     def through(self, work: Work, means: Means) -> Job[BlockResult]:
         """Begin or go on, work, write, and show the result."""
         memory = self._memory(means)
-        cutting = plan_cutting(
-            self.shape, memory // means.engine.n_workers - PROGRAM_BYTES
-        )
+        cutting = plan_cutting(self.shape, memory)
         identity = {**self.identity, "memory": memory}
         with opened(self.folder, identity, restart=means.restart) as kept:
             site = Site(kept, means.engine, cutting)
@@ -221,13 +213,8 @@ class _Run:
         return BlockResult(files, n_objects)
 
     def _memory(self, means: Means) -> int:
-        """Return the memory that is given, or an earlier run had, or half the free."""
+        """Return the memory that is given, or an earlier run had, or there is."""
         if means.memory is not None:
             return means.memory
         earlier = {} if means.restart else read_identity(self.folder)
-        return int(earlier.get("memory", usual_memory()))
-
-
-def usual_memory() -> int:
-    """Return the bytes that a run takes if it is not told."""
-    return int(MEMORY_SHARE * free_memory())
+        return int(earlier.get("memory", means.engine.memory))

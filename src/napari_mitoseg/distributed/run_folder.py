@@ -5,6 +5,7 @@ the block.  What is not recorded is done again, and gives the same; so a run may
 killed anywhere.  Arrays are plain zarr, tables plain numpy: nothing here is pickled.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -197,7 +198,13 @@ def opened(
         _check_identity(work, identity)
         with replacing(work / IDENTITY) as draft:
             draft.write_text(json.dumps(identity, indent=1), encoding="utf-8")
-        yield RunFolder(work)
+        try:
+            yield RunFolder(work)
+        except BaseException:
+            if not any((work / "records").rglob("*.npz")):
+                # Nothing to go on with: the next run may be another one.
+                shutil.rmtree(work, ignore_errors=True)
+            raise
 
 
 def is_partial(folder: Path) -> bool:
@@ -292,9 +299,13 @@ def _locked(folder: Path) -> Generator[None]:
             )
             raise WriteError(msg)
         yield
-        path.unlink(missing_ok=True)
+        # Now, before another run can lock it; where that is not allowed, below.
+        with contextlib.suppress(OSError):
+            path.unlink()
     finally:
         os.close(handle)
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _is_still(handle: int, path: Path) -> bool:

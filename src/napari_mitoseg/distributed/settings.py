@@ -11,8 +11,8 @@ class BlockSettings(Params):
         ge=0,
         le=100_000,
         unit="GB",
-        description="Memory that all processes may take together; 0 for half of what "
-        "is free.",
+        description="Memory that each worker may take; 0 for half of what is free, "
+        "shared among them.",
     )
     workers: int = param(
         1, ge=1, le=512, description="Processes on this computer that work on blocks."

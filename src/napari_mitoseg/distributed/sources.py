@@ -50,7 +50,8 @@ class FileSource:
 
     def open(self) -> Volume:
         """Return the image; nothing of it is read yet."""
-        return _opened(self)
+        self.check()
+        return _opened(self, self.path.stat().st_mtime_ns)
 
     def identity(self) -> Mapping[str, Any]:
         """Return path, size, type and checksum of parts of the image."""
@@ -64,8 +65,8 @@ class FileSource:
         """Raise ReadError if the file has gone: chunks of a zarr would read as 0."""
         if not self.path.exists():
             msg = (
-                f"{self.path} has gone while it was being segmented. Bring it back; "
-                "the same command goes on from there."
+                f"There is no file or folder {self.path}. If it was there before, "
+                "bring it back: the same command then goes on from there."
             )
             raise ReadError(msg)
 
@@ -144,7 +145,9 @@ class PreparedSource:
 
 
 @lru_cache(maxsize=1)
-def _opened(source: FileSource) -> Volume:
+def _opened(source: FileSource, changed: int) -> Volume:
+    """Open an image once, as long as its file does not change."""
+    del changed
     return read_volume(
         source.path, spacing=source.spacing, channel=source.channel, time=source.time
     )

@@ -204,10 +204,11 @@ def settled(
         return settings
     device = choose_device(settings.device)
     last = plan_passes(volume, model, settings, None, device)[-1]
+    network = last.model.network
     sides = [max(t.y.read_size, t.x.read_size) for t in last.layout.tiles]
-    is_planar = last.model.network.dimensions == PLANAR
+    is_planar = network.dimensions == PLANAR
     batch = max(w.read_size for w in last.layout.windows) if is_planar else 1
-    side = min(max(SMALLEST, *sides), LARGEST)
+    side = min(max(_smallest_side(network, settings.overlap), *sides), LARGEST)
     update = {"automatic_tiles": False, "tile": side, "batch": batch}
     return settings.model_copy(update=update)
 
@@ -425,11 +426,17 @@ def _automatic(
     """Choose the side of a tile and the batch for a number of voxels that fit."""
     _, y, x = network.divisor
     height, width = -(-grid.model[1] // y) * y, -(-grid.model[2] // x) * x
-    smallest = max(8 * max(y, x), 2 * overlap + 6 * max(y, x))
+    smallest = _smallest_side(network, overlap)
     if height * width <= capacity:
         batch = min(max(capacity // (height * width), 1), most)
         return max(height, width, smallest), batch
     return max(isqrt(capacity) // x * x, smallest), 1
+
+
+def _smallest_side(network: Network, overlap: int) -> int:
+    """Return the smallest tile from which enough is kept."""
+    divisor = max(network.divisor[1:])
+    return max(SMALLEST, 8 * divisor, 2 * overlap + 6 * divisor)
 
 
 def _batches(start: int, stop: int, batch: int) -> tuple[Span, ...]:
