@@ -123,6 +123,14 @@ def test_an_array_that_claims_to_be_huge() -> None:
         read_npy(content, "out.npy")
 
 
+def test_an_array_whose_header_is_damaged() -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(4, np.float32))
+    content = buffer.getvalue().replace(b"False", b"Fal]e", 1)
+    with pytest.raises(ReadError, match="no numbers"):
+        read_npy(content, "out.npy")
+
+
 def test_an_array_of_objects() -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.array([print], object), allow_pickle=True)

@@ -4,6 +4,7 @@ import hashlib
 import io
 import math
 from collections.abc import Callable
+from tokenize import TokenError
 from typing import Any, Literal
 
 import numpy as np
@@ -14,12 +15,11 @@ from napari_mitoseg.exchange.candidate import Candidate
 from napari_mitoseg.exchange.description import OWN
 from napari_mitoseg.exchange.map_names import choose_maps
 from napari_mitoseg.exchange.package import Package
+from napari_mitoseg.exchange.read_operations import read_before, read_behind
 from napari_mitoseg.exchange.read_rdf import (
     ModelDescription,
     TensorDescription,
     WeightsFile,
-    read_before,
-    read_behind,
     read_description,
     understood,
 )
@@ -31,6 +31,18 @@ from napari_mitoseg.volume import Spacing, as_spacing
 RDF_NAMES = ("rdf.yaml", "bioimageio.yaml", "model.yaml", "rdf.yml")
 MOST_EXAMPLE = 2**28
 """Bytes of an example: it is only looked at."""
+
+BAD_ARRAY = (
+    ValueError,
+    EOFError,
+    OSError,
+    TypeError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
+    TokenError,
+)
+"""What numpy raises over damaged headers, which are lines of Python."""
 
 Choice = Literal["auto", "own", "onnx", "torchscript"]
 Fetch = Callable[[str, str], bytes]
@@ -177,7 +189,7 @@ def read_npy(content: bytes, name: str) -> NDArray[Any]:
         _check_header(file, len(content))
         file.seek(0)
         array: NDArray[Any] = np.load(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError, TypeError, SyntaxError) as error:
+    except BAD_ARRAY as error:
         msg = f"{name} holds no numbers ({error}). Get it again."
         raise ReadError(msg) from error
     return array
