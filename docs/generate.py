@@ -27,6 +27,7 @@ from napari_mitoseg.evaluation import (
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.models.architectures import Network, architectures
 from napari_mitoseg.models.interpolation import InterpolationNetwork
+from napari_mitoseg.models.public import PUBLIC, PublicModel
 from napari_mitoseg.models.zoo import EMBEDDED, ModelCard, read_card
 from napari_mitoseg.morphology import ALL_FAMILIES, ColumnInfo, Family, families
 from napari_mitoseg.morphology.family import INDEX
@@ -171,8 +172,22 @@ def models_page() -> str:
         "Models",
         "Trained models come with the package or lie in a folder of your own; a "
         "network is what a model is trained with.",
-        [*trained, *networks, restoring_part()],
+        [*trained, *map(public_part, PUBLIC), *networks, restoring_part()],
     )
+
+
+def public_part(public: PublicModel) -> str:
+    """Describe a model that can be downloaded."""
+    lines = [
+        f"- Read about it: <{public.page}>",
+        f"- Download: <{public.url}>",
+        f"- sha256: {public.sha256 or 'not given by its publisher'}",
+        f"- By: {', '.join(public.card.authors)}",
+        f"- Doi: {public.card.doi}",
+    ]
+    about = "\n".join(lines)
+    install = f"`napari-mitoseg install-model {public.card.name} --trust`"
+    return f"{card_part(public.card)}\n{about}\n\nInstall it: {install}"
 
 
 def card_part(card: ModelCard) -> str:
@@ -184,7 +199,7 @@ def card_part(card: ModelCard) -> str:
         f"- Gives: {', '.join(card.outputs)}",
         *(f"- {s.measure} {s.value:.3f} on {s.data} {s.how}" for s in card.scores),
         *(f"- Trained on: {data}" for data in card.data),
-        f"- Terms: {card.licence}",
+        f"- Terms: {card.licence or 'not stated'}",
         *(f"- Cite: {citation}" for citation in card.citation),
         *(f"- Known failure: {limit}" for limit in card.limits),
     ]

@@ -33,6 +33,14 @@ class WeightsError(MitoSegError):
     """Weights are missing, damaged, or do not fit their architecture."""
 
 
+class TrustError(WeightsError):
+    """A model is a program that the user has not agreed to run."""
+
+
+class DownloadError(MitoSegError, OSError):
+    """A file cannot be downloaded, or is another one than it should be."""
+
+
 class AnnotationError(MitoSegError, ValueError):
     """An annotation cannot be trained from."""
 

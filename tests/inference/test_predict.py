@@ -172,11 +172,11 @@ class _SmallMemory(torch.nn.Module):
         self.network, self.most = network, most
         self.halo, self.divisor = network.halo, network.divisor
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
+    def probability(self, image: torch.Tensor) -> torch.Tensor:
         if image.numel() > self.most:
             msg = "[enforce fail] DefaultCPUAllocator: can't allocate memory"
             raise RuntimeError(msg)
-        return self.network(image)
+        return self.network.probability(image)
 
 
 def test_running_out_of_memory_halves_what_is_run(plain_model: TrainedModel) -> None:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_mitoseg._napari.form import shrink
+from napari_mitoseg._napari.model_manager import ModelManager
 from napari_mitoseg._napari.section import row_label
 from napari_mitoseg.errors import WeightsError
 from napari_mitoseg.models.zoo import ModelCard, list_models, read_card
@@ -29,6 +30,8 @@ class ModelBox(QWidget):
         Label of the row.
     nothing : str
         Offered in front of the models, for a training that starts from none of them.
+    manages : bool
+        Whether models can be installed and removed from here.
 
     Notes
     -----
@@ -53,6 +56,7 @@ class ModelBox(QWidget):
         *,
         title: str = "Model",
         nothing: str = "",
+        manages: bool = False,
     ) -> None:
         super().__init__(parent)
         self._title, self._nothing = title, nothing
@@ -62,6 +66,12 @@ class ModelBox(QWidget):
         self.browse = QPushButton("Folder…")
         self.browse.setToolTip("Use a model that a training wrote into a folder")
         self.browse.clicked.connect(self._on_browse)
+        self.manage = QPushButton("Models…")
+        self.manage.setToolTip("Look at models, install, remove and export them")
+        if not manages:
+            self.manage.hide()
+        self.manage.clicked.connect(self._on_manage)
+        self._manager: ModelManager | None = None
         self.card_line = QElidingLabel()
         self.licence_line = QElidingLabel()
         for line in (self.card_line, self.licence_line):
@@ -95,7 +105,9 @@ class ModelBox(QWidget):
 
     def refresh(self) -> None:
         """Offer models that have come since, and show what is new about others."""
-        for card in list_models():
+        cards = list_models()
+        self._forget({card.name for card in cards})
+        for card in cards:
             index = self._index_of(card.name)
             if index < 0:
                 self.choice.addItem(card.name, (card.name, card))
@@ -149,6 +161,22 @@ class ModelBox(QWidget):
         offered = [self.choice.itemData(n)[0] for n in range(self.choice.count())]
         return offered.index(name) if name in offered else -1
 
+    def _forget(self, names: set[str]) -> None:
+        """Take models away that have been removed; folders stay."""
+        for index in reversed(range(self.choice.count())):
+            name, card = self.choice.itemData(index)
+            if card is not None and card.name == name and name not in names:
+                self.choice.removeItem(index)
+
+    def _on_manage(self) -> None:
+        """Show the manager; it stays open beside the viewer."""
+        if self._manager is None:
+            self._manager = ModelManager(self)
+            self._manager.changed.connect(self.refresh)
+        self._manager.refresh(self.name)
+        self._manager.show()
+        self._manager.raise_()
+
     def _on_browse(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Folder of a model")
         if path:
@@ -171,7 +199,8 @@ class ModelBox(QWidget):
         grid.addWidget(row_label(self._title), 0, 0)
         grid.addWidget(self.choice, 0, 1)
         grid.addWidget(self.browse, 0, 2)
-        grid.addWidget(self.card_line, 1, 1, 1, 2)
+        grid.addWidget(self.card_line, 1, 1)
+        grid.addWidget(self.manage, 1, 2)
         grid.addWidget(self.licence_line, 2, 1, 1, 2)
 
 

@@ -72,7 +72,7 @@ class SegmentWidget(StackPanel):
         self._filling: ResultLayers | None = None
         self._borrowed: tuple[Region, str] | None = None
         self._default = Recipe()
-        self.model = ModelBox(self._default.model)
+        self.model = ModelBox(self._default.model, manages=True)
         self.region = RegionBox(self.viewer)
         self.inference = ParamsForm(self._default.inference)
         self.preprocessing = ChainEditor(self._default.preprocessing)

@@ -12,11 +12,13 @@ from napari_mitoseg.cli import scoring
 from napari_mitoseg.cli import measuring
 from napari_mitoseg.cli import exporting
 from napari_mitoseg.cli import restoring
+from napari_mitoseg.cli import exchanging
 from napari_mitoseg.cli.app import app, main
 # isort: on
 
 __all__ = [
     "app",
+    "exchanging",
     "exporting",
     "main",
     "measuring",

@@ -11,6 +11,7 @@ from napari_mitoseg.cli.console import run, tell
 from napari_mitoseg.cli.options import AS_STORED, Opening
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName
+from napari_mitoseg.models.zoo import ModelCard
 from napari_mitoseg.recipe import Recipe
 
 
@@ -69,20 +70,24 @@ def segment(
 def models() -> None:
     """List the models with spacing, scores, licence, citation and their weights.
 
-    Behind them stand the networks that can be trained, with what to cite for them.
+    Behind them stand public models that can be installed, and the networks that can
+    be trained, with what to cite for them.
     """
     from napari_mitoseg.models.architectures import architectures
+    from napari_mitoseg.models.public import PUBLIC
     from napari_mitoseg.models.zoo import find_model, list_models
 
+    names = {card.name for card in list_models()}
     for card in list_models():
-        tell(f"{card.name}  ({card.architecture})")
-        tell(f"  spacing   {', '.join(f'{v:g}' for v in card.spacing)} nm (z, y, x)")
-        for score in card.scores:
-            tell(f"  score     {score.measure} {score.value:.3f} on {score.data}")
-        tell(f"  licence   {card.licence}")
-        for cited in card.citation:
-            tell(f"  cite      {cited}")
+        _tell_card(card)
         tell(f"  weights   {find_model(card.name)}")
+    tell("Public models: napari-mitoseg install-model MODEL")
+    for public in PUBLIC:
+        if public.card.name not in names:
+            _tell_card(public.card)
+            tell(f"  page      {public.page}")
+            tell(f"  download  {public.url}")
+            tell(f"  sha256    {public.sha256 or 'not given by its publisher'}")
     tell("Networks: napari-mitoseg train IMAGE LABELS --model NETWORK --out FOLDER")
     for name in architectures:
         network = architectures[name]
@@ -91,6 +96,16 @@ def models() -> None:
         tell(f"  what      {about}")
         for cited in network.citation:
             tell(f"  cite      {cited}")
+
+
+def _tell_card(card: ModelCard) -> None:
+    tell(f"{card.name}  ({card.architecture})")
+    tell(f"  spacing   {', '.join(f'{v:g}' for v in card.spacing)} nm (z, y, x)")
+    for score in card.scores:
+        tell(f"  score     {score.measure} {score.value:.3f} on {score.data}")
+    tell(f"  licence   {card.licence or 'not stated'}")
+    for cited in card.citation:
+        tell(f"  cite      {cited}")
 
 
 @app.command

@@ -15,6 +15,10 @@ _PROBE_DEPTH = 16
 
 _FLOAT_BYTES = 4
 
+_UNSEEN_BYTES = 2048
+"""Taken for a voxel of networks whose layers cannot be looked at: a U-Net whose first
+level has 64 filters."""
+
 _TIMED_S = 0.3
 _MOST_TIMED = 5
 
@@ -46,6 +50,8 @@ def measure_memory(network: Network, device: torch.device) -> float:
         network(image)
     for hook in hooks:
         hook.remove()
+    if not sizes:
+        return _UNSEEN_BYTES
     return sum(sizes) * _FLOAT_BYTES / _n_voxels(image)
 
 

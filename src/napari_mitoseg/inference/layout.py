@@ -218,7 +218,11 @@ def plan_passes(
         ready = TrainedModel(model.card, network)
         memory = measure_memory(network, device)
         layout = lay_out(volume, ready, settings, region, memory, device)
-        return (Pass(ready, layout, memory, settings.augmentation),)
+        if network.surroundings:
+            wide = Part(layout.grid, _needed(layout, 0, network.surroundings))
+            layout = lay_out(volume, ready, settings, region, memory, device, wide)
+        views = settings.augmentation if network.turns else 1
+        return (Pass(ready, layout, memory, views),)
     views = max(settings.augmentation, network.views)
     last = TrainedModel(model.card, network.refinement)
     memory = measure_memory(last.network, device)

@@ -67,7 +67,8 @@ class Run:
     def __init__(self, work: Pass, source: Input, runner: Runner) -> None:
         self.layout = work.layout
         self._is_planar = work.model.network.dimensions == PLANAR
-        self._n_maps = len(work.model.network.outputs)
+        self._n_maps = work.model.network.n_maps
+        self._read_maps = work.model.network.read_maps
         self._source = source
         self._runner = runner
 
@@ -101,7 +102,7 @@ class Run:
                 _blend(blender, layout, index, tile, by_slice)
                 is_last = tile is layout.tiles[-1]
                 final = _final(layout, index) if is_last else range(0)
-                yield {z: blender.take(z) for z in final}
+                yield {z: self._read_maps(blender.take(z)) for z in final}
 
 
 def open_run(
@@ -178,7 +179,8 @@ class _Slices:
         self._grid = work.layout.grid
         depth = max(window.read_size for window in work.layout.windows)
         planes = depth + 2 * self._neighbours.reach + 1
-        self._source = SliceSource(volume, self._grid, keep=planes)
+        normalize = network.normalizer(volume)
+        self._source = SliceSource(volume, self._grid, planes, normalize)
 
     def prepare(self, _window: Span) -> Iterator[None]:
         """Make nothing ready: slices are read when they are asked for."""

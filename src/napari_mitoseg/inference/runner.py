@@ -82,12 +82,9 @@ class Runner:
             moved = image.to(self._device)
             if moved.ndim == 4:
                 moved = moved.contiguous(memory_format=torch.channels_last)
-            mean = average_over_views(self._probability, moved, self._augmentation)
+            predict = self._network.probability
+            mean = average_over_views(predict, moved, self._augmentation)
             return mean.float().cpu()
-
-    def _probability(self, image: Tensor) -> Tensor:
-        probability: Tensor = torch.sigmoid(self._network(image).float())
-        return probability
 
     def _remember(self, image: Tensor) -> None:
         self._most = image.numel() // 2

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.inference.grid import Grid
 from napari_mitoseg.inference.resampling import resize_planes
+from napari_mitoseg.models.base import Normalize
 from napari_mitoseg.models.normalize import normalize_slice
 from napari_mitoseg.volume import Volume
 
@@ -25,10 +26,19 @@ class SliceSource:
         Where the model's voxels lie in it.
     keep : int
         Slices of the model's grid that tiles ask for again and again.
+    normalize : callable
+        Brings a slice to the grey scale of the network, see `Network.normalizer`.
     """
 
-    def __init__(self, volume: Volume, grid: Grid, keep: int) -> None:
+    def __init__(
+        self,
+        volume: Volume,
+        grid: Grid,
+        keep: int,
+        normalize: Normalize = normalize_slice,
+    ) -> None:
         self._volume = volume
+        self._normalize = normalize
         self._grid = grid
         slices_each = ceil(grid.native[0] / grid.model[0])
         self._keep = max(keep * slices_each, 2)
@@ -66,7 +76,7 @@ class SliceSource:
         if z in self._planes:
             self._planes.move_to_end(z)
             return self._planes[z]
-        normalized = normalize_slice(self._volume.read_slice(z))
+        normalized = self._normalize(self._volume.read_slice(z))
         plane = resize_planes(normalized[None], self._grid.model[1:])[0]
         self._planes[z] = plane
         while len(self._planes) > self._keep:

@@ -1,14 +1,22 @@
 """What every network is: the contract that inference and training rely on."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from napari_mitoseg.models.normalize import normalize_slice
 from napari_mitoseg.models.receptive_field import Reach
 from napari_mitoseg.params import Params
 from napari_mitoseg.registry import Registry
-from napari_mitoseg.volume import Shape
+from napari_mitoseg.volume import Shape, Volume
+
+Planes = NDArray[np.float32]
+Normalize = Callable[[NDArray[Any]], Planes]
 
 Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
 """Channels at each level of a network."""
@@ -50,14 +58,20 @@ class Network(nn.Module):
         Input sizes along z, y, x must be multiples of these.
     halo : tuple of int
         Radius of the receptive field along z, y, x in voxels; exact.
+    turns : bool
+        Whether a turned image gives turned maps, so that views can be averaged.
+    surroundings : int
+        Pixels of maps around a region that `read_maps` looks at.
     """
 
     Config: ClassVar[type[Params]]
-    dimensions: ClassVar[int]
+    dimensions: int
     citation: ClassVar[tuple[str, ...]] = ()
     outputs: tuple[str, ...]
     context: int
     extra: int = 0
+    turns: bool = True
+    surroundings: int = 0
     divisor: Shape
     halo: Shape
 
@@ -105,6 +119,57 @@ class Network(nn.Module):
             Pixels of the input; only planar networks say so.
         """
         raise NotImplementedError
+
+    @property
+    def n_maps(self) -> int:
+        """Number of maps that `probability` gives, see `read_maps`."""
+        return len(self.outputs)
+
+    def normalizer(self, volume: Volume) -> Normalize:  # noqa: ARG002 - a hook
+        """Return what brings a slice of a volume to the grey scale of training.
+
+        Parameters
+        ----------
+        volume : Volume
+            The stack; networks made elsewhere may look at its statistics.
+
+        Returns
+        -------
+        callable
+            From a slice to its normalised form, float32; `normalize_slice` here.
+        """
+        return normalize_slice
+
+    def probability(self, image: Tensor) -> Tensor:
+        """Return maps of a normalised image, as tiles are blended.
+
+        Parameters
+        ----------
+        image : Tensor
+            As for `forward`.
+
+        Returns
+        -------
+        Tensor
+            `n_maps` maps: probabilities, but for what `read_maps` makes sense of.
+        """
+        probability: Tensor = torch.sigmoid(self(image).float())
+        return probability
+
+    def read_maps(self, maps: Planes) -> Planes:
+        """Return the output maps of a complete slice.
+
+        Parameters
+        ----------
+        maps : ndarray of float32, shape (n_maps, Y, X)
+            What `probability` gave, put together from tiles.
+
+        Returns
+        -------
+        ndarray of float32, shape (len(outputs), Y, X)
+            Probabilities.
+        """
+        return maps
 
     def count_parameters(self) -> int:
         """Return the number of values that training sets."""

@@ -159,17 +159,17 @@ def fold(positions: Tensor, size: int) -> Tensor:
     >>> fold(torch.arange(-2, 6), 4).tolist()
     [2, 1, 0, 1, 2, 3, 2, 1]
     """
-    period = max(1, 2 * size - 2)
+    # Tensors, not numbers: graphs that are exported take images of any size.
+    period = (2 * torch.scalar_tensor(size, dtype=torch.int64) - 2).clamp(min=1)
+    period = period.to(positions.device)
     folded = positions.remainder(period)
     return torch.minimum(folded, period - folded)
 
 
 def _surrounded(image: Tensor) -> Tensor:
     """Continue an image of any size by reflection, so that every pixel has a block."""
-    height, width = image.shape[-2:]
-    around = torch.arange(-CENTRE, max(height, width) + BLOCK - 1 - CENTRE)
     rows, columns = (
-        fold(around[: size + BLOCK - 1], size).to(image.device)
-        for size in (height, width)
+        fold(torch.arange(size + BLOCK - 1, device=image.device) - CENTRE, size)
+        for size in image.shape[-2:]
     )
     return image[..., rows, :][..., columns]

@@ -20,7 +20,8 @@ from napari_mitoseg.errors import (
 )
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
-from napari_mitoseg.models.zoo import WEIGHTS_FILE, ModelCard
+from napari_mitoseg.models.foreign.load import open_foreign
+from napari_mitoseg.models.zoo import FOREIGN_FILES, WEIGHTS_FILE, ModelCard
 from napari_mitoseg.params import LONGEST_NAME, Params, shown
 
 SHOWN = 3
@@ -40,7 +41,7 @@ def build_network(card: ModelCard, content: bytes, path: Path) -> Network:
     card : ModelCard
         Says architecture and configuration.
     content : bytes
-        A safetensors file.
+        A safetensors file, or that of a network made elsewhere.
     path : Path
         Where it came from, for messages.
 
@@ -54,6 +55,8 @@ def build_network(card: ModelCard, content: bytes, path: Path) -> Network:
     WeightsError
         If the architecture is unknown, or the weights are damaged or do not fit.
     """
+    if card.architecture in FOREIGN_FILES:
+        return open_foreign(card, content, path)
     return build_and_fill(
         lambda: _untrained(card, path), content, path, card.architecture
     )

@@ -1,8 +1,9 @@
 """Trained models: what is known about each, and how to load and save one.
 
 A model is a folder with ``model.json``, its `ModelCard`, and
-``weights.safetensors``.  Small ones are part of the package; the user's own lie in
-`models_folder`.  Only `load_model` and `save_model` import torch.
+``weights.safetensors``, or the file of a network that was made elsewhere.  Small ones
+are part of the package; the user's own lie in `models_folder`.  Only
+`load_model` and `save_model` import torch.
 """
 
 import difflib
@@ -17,6 +18,7 @@ from pydantic import ValidationError, field_validator
 
 from napari_mitoseg.documents import read_text
 from napari_mitoseg.errors import ReadError, UnknownNameError, WeightsError
+from napari_mitoseg.models.foreign.trust import check_trusted
 from napari_mitoseg.params import Params, describe, param, shown
 from napari_mitoseg.volume import Shape, Spacing, as_spacing
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
+FOREIGN_FILES = {"onnx": "weights.onnx", "torchscript": "weights.torchscript"}
+"""Files of networks that were made elsewhere, by their architecture."""
 EMBEDDED = Path(__file__).parent / "weights"
 FOLDER_VARIABLE = "MITOSEG_MODELS"
 
@@ -62,6 +66,7 @@ class ModelCard(Params):
     sha256: str = param("", description="Checksum of the weights file.")
     description: str = param("", description="What it is and what it is for.")
     data: tuple[str, ...] = param((), description="What it was trained on.")
+    authors: tuple[str, ...] = param((), description="Who made it.")
     licence: str = param("", description="Terms of the weights.")
     citation: tuple[str, ...] = param((), description="What to cite.")
     doi: str = param("", description="Persistent identifier.")
@@ -213,11 +218,40 @@ def load_model(name_or_folder: str | os.PathLike[str]) -> TrainedModel:
     """
     folder = find_model(name_or_folder)
     card = read_card(folder)
-    content = read_weights(folder / WEIGHTS_FILE, card.sha256)
+    path = folder / FOREIGN_FILES.get(card.architecture, WEIGHTS_FILE)
+    check_trusted(models_folder(), card.architecture, card.sha256, path)
+    content = read_weights(path, card.sha256)
     from napari_mitoseg.models import weights_file  # noqa: PLC0415
 
-    path = folder / WEIGHTS_FILE
     return TrainedModel(card, weights_file.build_network(card, content, path))
+
+
+def load_trainable(name_or_folder: str | os.PathLike[str]) -> TrainedModel:
+    """Load a model that training may start from.
+
+    Parameters
+    ----------
+    name_or_folder : str or path
+        As for `load_model`.
+
+    Returns
+    -------
+    TrainedModel
+        As from `load_model`.
+
+    Raises
+    ------
+    UnknownNameError, WeightsError
+        As from `load_model`, or if the network was made elsewhere.
+    """
+    card = read_card(find_model(name_or_folder))
+    if card.architecture in FOREIGN_FILES:
+        msg = (
+            f"{card.name} came as {card.architecture}: it can be applied, but not "
+            "trained further. Start from another model, or from scratch."
+        )
+        raise WeightsError(msg)
+    return load_model(name_or_folder)
 
 
 def save_model(
@@ -286,12 +320,18 @@ def _checked_folder(folder: Path) -> Path:
 def _unknown(name: str) -> str:
     """Say what can be chosen, and whether the name is an untrained architecture."""
     from napari_mitoseg.models.architectures import architectures  # noqa: PLC0415
+    from napari_mitoseg.models.public import public_names  # noqa: PLC0415
 
     names = model_names()
     close = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     if name in architectures:
         hint = f" {name!r} is an architecture without embedded weights; train it first."
+    if name in public_names():
+        hint = (
+            f" {name!r} is a public model: download it once with napari-mitoseg "
+            f"install-model {name}, or under Models… in the Segment widget."
+        )
     return (
         f"There is no model called {name!r}.{hint} Choose one of: "
         f"{', '.join(names)}; or give the folder of a model."

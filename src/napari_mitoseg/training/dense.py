@@ -27,7 +27,7 @@ from napari_mitoseg.models.zoo import (
     ModelCard,
     Score,
     TrainedModel,
-    load_model,
+    load_trainable,
     save_model,
 )
 from napari_mitoseg.preprocessing import Pipeline
@@ -136,7 +136,7 @@ def train_dense(
     no step was made, and leaves an earlier model in `folder` as it is.
     """
     yield TrainingProgress(0, TOTAL, "Checking the volumes", phase="Preparing")
-    start = None if settings.start == SCRATCH else load_model(settings.start)
+    start = None if settings.start == SCRATCH else load_trainable(settings.start)
     chosen = _named(settings, start)
     chosen_augmentations(chosen)
     check_volumes(volumes, chosen)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from napari_mitoseg.annotation.encoding import Annotation, check_annotation
 from napari_mitoseg.jobs import Job
-from napari_mitoseg.models.zoo import TrainedModel, load_model
+from napari_mitoseg.models.zoo import TrainedModel, load_trainable
 from napari_mitoseg.training.fit import never
 from napari_mitoseg.training.sparse_report import SparseResult
 from napari_mitoseg.training.sparse_run import SparseRun
@@ -148,7 +148,7 @@ def fine_tune(
     chosen = settings.model_copy(
         update={"preset": "fast", "start": model, "refine": False}
     )
-    start = load_model(model)
+    start = load_trainable(model)
     run = SparseRun(volume, annotation, chosen, start, folder, tunes=True)
     return (yield from run.job(resume=resume, stop=stop, watch=watch))
 
@@ -168,4 +168,4 @@ def find_start(settings: SparseSettings) -> TrainedModel | None:
     """
     if settings.preset == "paper" or settings.start == SCRATCH:
         return None
-    return load_model(settings.start)
+    return load_trainable(settings.start)

@@ -1,0 +1,1 @@
+"""Networks made elsewhere: run as they came, between steps that a config declares."""
