@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds without an answer after which a process is taken to hang."""
 
 STEP = 500

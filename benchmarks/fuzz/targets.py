@@ -32,6 +32,9 @@ from napari_mitoseg.volume import Region, Volume
 SMALL = 2**22
 """Bytes up to which everything is read; of more, a few parts."""
 
+FEW = 64
+"""Slices up to which everything is read: a read of zarr takes its time."""
+
 IMAGE_SHAPE = (3, 24, 40)
 """Size of the image that annotations and journals are of."""
 
@@ -59,7 +62,7 @@ def touch(volume: Volume) -> None:
     """Read what is in a volume: all if it is small, else a few parts."""
     depth, height, width = volume.shape
     plane = height * width * volume.dtype.itemsize
-    if depth * plane <= SMALL:
+    if depth * plane <= SMALL and depth <= FEW:
         volume.read()
         _look(volume)
     for z in sorted({0, depth // 2, depth - 1}):

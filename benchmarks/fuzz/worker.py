@@ -49,8 +49,19 @@ def serve(chosen: list[int]) -> None:
         _limit_memory()
         print(json.dumps({"ready": True}), file=out, flush=True)
         for line in sys.stdin:
-            case = make_case(int(line), corpus, chosen)
-            print(json.dumps(run_case(case, room / "case")), file=out, flush=True)
+            found = _run_number(int(line), corpus, chosen, room / "case")
+            print(json.dumps(found), file=out, flush=True)
+
+
+def _run_number(
+    number: int, corpus: list[Tree], chosen: list[int], folder: Path
+) -> dict[str, Any]:
+    """Make a case and run it; a mistake of the fuzzer's own is told as such."""
+    try:
+        return run_case(make_case(number, corpus, chosen), folder)
+    except Exception as error:  # noqa: BLE001 - or the process would end
+        message = f"the fuzzer itself: {_traced(error)}"
+        return {"case": number, "outcome": "failed", "message": message}
 
 
 def prepare(folder: Path) -> list[Tree]:

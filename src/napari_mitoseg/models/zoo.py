@@ -48,7 +48,7 @@ class Score(Params):
 class ModelCard(Params):
     """What is known about a trained model."""
 
-    name: str = param(min_length=1, description="Name to choose it by.")
+    name: str = param(min_length=1, max_length=200, description="Name to choose it by.")
     architecture: str = param(description="Name in the registry of architectures.")
     config: dict[str, Any] = param(
         default_factory=dict, description="Settings of the architecture."
