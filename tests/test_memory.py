@@ -14,6 +14,8 @@ from napari_mitoseg import memory
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine with 900 bytes, no group and no limit."""
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "OWN_GROUP", tmp_path / "own")
+    (tmp_path / "own").write_text("0::/batch/job_7\n")
     monkeypatch.setattr(memory, "_free_addresses", lambda: None)
     free = psutil.virtual_memory()._replace(available=900)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
@@ -39,6 +41,19 @@ def test_a_container_may_have_less(
 ) -> None:
     group(tmp_path, limit, used, kept)
     assert memory.free_memory() == free
+
+
+def test_the_tightest_of_nested_groups_counts(tmp_path: Path) -> None:
+    inner = tmp_path / "batch" / "job_7"
+    inner.mkdir(parents=True)
+    group(inner.parent, "700", 0, 0)
+    assert memory.free_memory() == 700
+    group(inner, "400", 100, 0)
+    assert memory.free_memory() == 300
+    (tmp_path / "own").write_text("0::/../other\n")
+    assert memory.free_memory() == 900
+    (tmp_path / "own").unlink()
+    assert memory.free_memory() == 900
 
 
 def test_ulimit_counts() -> None:

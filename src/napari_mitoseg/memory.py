@@ -6,7 +6,10 @@ from pathlib import Path
 import psutil
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux keeps the limit of a container or batch job (version 2)."""
+"""Where Linux keeps the limits of containers and batch jobs (version 2)."""
+
+OWN_GROUP = Path("/proc/self/cgroup")
+"""Where it says in which group this process is: ``0::/path``."""
 
 
 def free_memory() -> int:
@@ -18,12 +21,21 @@ def free_memory() -> int:
         What the machine has free, or less where this process may take less: in a
         container, in a batch job, or under ``ulimit -v``.
     """
-    free = [
-        psutil.virtual_memory().available,
-        _free_in_group(CGROUP),
-        _free_addresses(),
-    ]
+    free = [psutil.virtual_memory().available, _free_addresses()]
+    free += map(_free_in_group, _groups())
     return max(0, min(one for one in free if one is not None))
+
+
+def _groups() -> list[Path]:
+    """Return the group of this process and those that it is in."""
+    try:
+        lines = OWN_GROUP.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    paths = [line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
+    # Seen from a container, a path may lead out of what is there.
+    steps = Path(paths[0]).parts if paths and ".." not in paths[0] else ()
+    return [CGROUP.joinpath(*steps[:n]) for n in range(len(steps) + 1)]
 
 
 def _free_in_group(group: Path) -> int | None:

@@ -86,6 +86,10 @@ def test_messages_stay_short(folder: Path) -> None:
     with pytest.raises(WeightsError, match="damaged or belongs") as caught:
         load_model(folder)
     assert len(str(caught.value)) < 600
+    edit(folder, name="n" * 10**5)
+    with pytest.raises(WeightsError, match="at most 200 characters") as caught:
+        load_model(folder)
+    assert len(str(caught.value)) < 600
     edit(folder, **{"x" * 10**5: 1}, spacing=["y" * 10**5] * 3)
     with pytest.raises(WeightsError, match="is no model card") as caught:
         load_model(folder)
