@@ -8,8 +8,9 @@ import torch
 from qtpy.QtWidgets import QMessageBox
 
 from napari_mitoseg._napari.model_box import ModelBox
-from napari_mitoseg._napari.model_manager import ModelManager, describe
+from napari_mitoseg._napari.model_manager import ModelManager
 from napari_mitoseg._napari.model_tasks import listed_models
+from napari_mitoseg._napari.model_words import describe
 from napari_mitoseg.exchange.export import export_model
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models import zoo

@@ -19,12 +19,11 @@ from napari_mitoseg.exchange.candidate import Candidate
 from napari_mitoseg.exchange.description import OWN
 from napari_mitoseg.exchange.map_names import choose_maps
 from napari_mitoseg.exchange.package import Package
+from napari_mitoseg.exchange.read_operations import read_before, read_behind
 from napari_mitoseg.exchange.read_rdf import (
     ModelDescription,
     TensorDescription,
     WeightsFile,
-    read_before,
-    read_behind,
     read_description,
     understood,
 )

@@ -87,11 +87,7 @@ class Candidate:
         try:
             with torch.inference_mode():
                 maps = network.probability(image)
-        except Exception as error:
-            # torch raises RuntimeError, onnxruntime errors of its own without a base.
-            is_runtime = type(error).__module__.startswith("onnxruntime")
-            if not isinstance(error, RuntimeError) and not is_runtime:
-                raise
+        except (RuntimeError, ValueError, TypeError) as error:
             reason = str(error).strip().splitlines()[-1]
             msg = f"{self.card.name} cannot be run on an image ({reason})."
             raise WeightsError(msg) from error

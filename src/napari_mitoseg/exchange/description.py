@@ -158,33 +158,10 @@ def write_readme(card: ModelCard) -> str:
 
 def _tensors(card: ModelCard, network: Network) -> tuple[dict[str, Any], ...]:
     """Describe input and output."""
-    names = "zyx"[3 - network.dimensions :]
-    free = [
-        (name, *("zyx".index(name), card.spacing["zyx".index(name)])) for name in names
-    ]
-    halo, least = packed_halo(network), packed_size(network)
-    before = [
-        {
-            "type": "space",
-            "id": name,
-            "size": {"min": least[n], "step": network.divisor[n]},
-            "unit": "nanometer",
-            "scale": spacing,
-        }
-        for name, n, spacing in free
-    ]
-    behind = [
-        {
-            "type": "space",
-            "id": name,
-            "size": {"tensor_id": INPUT_ID, "axis_id": name},
-            "unit": "nanometer",
-            "scale": spacing,
-            **({"halo": halo[n]} if halo[n] else {}),
-        }
-        for name, n, spacing in free
-    ]
     slices = [_slice_name(k) for k in range(-network.context, network.context + 1)]
+    axes = range(3 - network.dimensions, 3)
+    before = [{**_space(n, card), "size": _least(n, network)} for n in axes]
+    behind = [{**_space(n, card), **_same(n, network)} for n in axes]
     return (
         {
             "id": INPUT_ID,
@@ -199,6 +176,23 @@ def _tensors(card: ModelCard, network: Network) -> tuple[dict[str, Any], ...]:
             "data": {"type": "float32", "range": [0.0, 1.0]},
         },
     )
+
+
+def _space(n: int, card: ModelCard) -> dict[str, Any]:
+    """Describe axis n of z, y, x."""
+    scale = card.spacing[n]
+    return {"type": "space", "id": "zyx"[n], "unit": "nanometer", "scale": scale}
+
+
+def _least(n: int, network: Network) -> dict[str, int]:
+    return {"min": packed_size(network)[n], "step": network.divisor[n]}
+
+
+def _same(n: int, network: Network) -> dict[str, Any]:
+    """Say that a map has the size of the image, and what of it does not count."""
+    halo = packed_halo(network)[n]
+    size = {"size": {"tensor_id": INPUT_ID, "axis_id": "zyx"[n]}}
+    return {**size, "halo": halo} if halo else size
 
 
 def _channels(names: list[str]) -> dict[str, Any]:

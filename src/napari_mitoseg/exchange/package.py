@@ -4,9 +4,11 @@ An archive is looked through before anything of it is read: names that lead out 
 folder, links, names that differ in case only, sizes and ratios of bombs are refused.
 """
 
+import lzma
 import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -23,6 +25,17 @@ MOST_RATIO = 200
 
 SMALL = 2**20
 """Bytes below which a ratio does not matter."""
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What reading a damaged archive raises."""
 
 _BAD = re.compile(r"[\x00-\x1f\x7f:*?\"<>|\\]")
 
@@ -98,12 +111,7 @@ class Archive:
         try:
             with zipfile.ZipFile(self._path) as opened, opened.open(name) as file:
                 content = file.read((size or 0) + 1)
-        except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-            raise ReadError(_damaged(self._path, name, one_line(error))) from error
-        except Exception as error:
-            # zlib's and lzma's own errors share no base with those above.
-            if type(error).__module__ not in {"zlib", "_lzma", "lzma"}:
-                raise
+        except UNREADABLE as error:
             raise ReadError(_damaged(self._path, name, one_line(error))) from error
         if len(content) != size:
             raise ReadError(_damaged(self._path, name, "it has another size"))

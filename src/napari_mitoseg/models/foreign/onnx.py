@@ -1,5 +1,6 @@
 """Networks that come as ONNX, run by onnxruntime."""
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,12 @@ class OnnxNetwork(ForeignNetwork):
         """Return what the network returns, by name."""
         session = self._session.held
         first = session.get_inputs()[0].name
-        answers = session.run(None, {first: np.ascontiguousarray(image.cpu().numpy())})
+        given = {first: np.ascontiguousarray(image.cpu().numpy())}
+        try:
+            answers = session.run(None, given)
+        except _failures(_runtime()) as error:
+            # As torch would say it: what looks for lack of memory knows that.
+            raise RuntimeError(str(error)) from error
         names = [output.name for output in session.get_outputs()]
         tensors = [torch.from_numpy(answer) for answer in answers]
         if any(declared.key for declared in self.config.returned):
@@ -86,15 +92,10 @@ def check_onnx(content: bytes) -> None:
     InvalidParameterError
         If the package onnx is missing.
     """
-    onnx = _package()
+    onnx, damages = _package()
     try:
         model = onnx.load_model_from_string(content)
-    except ValueError as error:
-        raise WeightsError(_damaged(error)) from error
-    except Exception as error:
-        # protobuf's own error has no public name that all its versions share.
-        if type(error).__name__ != "DecodeError":
-            raise
+    except damages as error:
         raise WeightsError(_damaged(error)) from error
     domains = {one.domain for one in model.opset_import} - {*DOMAINS}
     graphs = list(_graphs(model.graph))
@@ -140,11 +141,16 @@ def _tensors(graph: Any) -> Any:
 def _opened(runtime: Any, content: bytes, options: Any, providers: list[str]) -> Any:
     try:
         return runtime.InferenceSession(content, options, providers=providers)
-    except Exception as error:
-        # onnxruntime's errors share no base but Exception.
-        if not type(error).__module__.startswith("onnxruntime"):
-            raise
+    except _failures(runtime) as error:
         raise WeightsError(_damaged(error)) from error
+
+
+def _failures(runtime: Any) -> tuple[type[Exception], ...]:
+    """Return the errors of onnxruntime, which share no base but Exception."""
+    known = vars(runtime.capi.onnxruntime_pybind11_state).values()
+    return tuple(
+        one for one in known if isinstance(one, type) and issubclass(one, Exception)
+    )
 
 
 def _damaged(error: Exception) -> str:
@@ -160,9 +166,12 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _package() -> Any:
+def _package() -> tuple[Any, tuple[type[Exception], ...]]:
+    """Return the package onnx, and what it raises over damaged files."""
     try:
         import onnx  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise InvalidParameterError(INSTALL) from error
-    return onnx
+    # A package that onnx needs, and has no name of its own for this.
+    protobuf = import_module("google.protobuf.message")
+    return onnx, (protobuf.DecodeError, ValueError)
