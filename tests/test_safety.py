@@ -10,12 +10,11 @@ import napari_mitoseg
 
 SOURCES = sorted(Path(napari_mitoseg.__file__).parent.rglob("*.py"))
 
-SAFE_WITH = {
-    "torch.load": ("weights_only", True),
-    "np.load": ("allow_pickle", False),
-    "np.save": ("allow_pickle", False),
-}
-"""Calls that can unpickle, or make something that must be, and what forbids it."""
+SAFE_WITH = {"torch.load": ("weights_only", True)}
+"""Calls that unpickle unless they are told not to."""
+
+UNSAFE_WITH = {"allow_pickle": True, "verify": False}
+"""Keywords that no call may have with this value, or one that is not known here."""
 
 NEVER = {
     "eval",
@@ -52,9 +51,10 @@ def findings(source: str) -> list[str]:
             value = keywords.get(keyword)
             if not isinstance(value, ast.Constant) or value.value is not wanted:
                 found.append(f"{name} without {keyword}={wanted}")
-        verify = keywords.get("verify")
-        if isinstance(verify, ast.Constant) and verify.value is False:
-            found.append(f"{name} without verifying the server")
+        for keyword, unsafe in UNSAFE_WITH.items():
+            value = keywords.get(keyword, ast.Constant(not unsafe))
+            if not isinstance(value, ast.Constant) or value.value is unsafe:
+                found.append(f"{name} with {keyword}={ast.unparse(value)}")
         if name in NEVER:
             found.append(name)
     return found
@@ -71,8 +71,8 @@ def test_nothing_is_unpickled_or_run() -> None:
     [
         "torch.load(path)",
         "torch.load(path, weights_only=False)",
-        "np.load(path)",
         "np.load(path, allow_pickle=True)",
+        "np.load(path, allow_pickle=chosen)",
         "pickle.loads(content)",
         "eval(text)",
         "requests.get(url, verify=False)",
