@@ -5,6 +5,7 @@ libraries write the same bytes.  A new kind of input is a function under `@seed`
 """
 
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,9 @@ from targets import TARGETS
 
 from napari_mitoseg.annotation import records
 from napari_mitoseg.annotation.journal import JournalHeader
+from napari_mitoseg.exchange.export import export_model
 from napari_mitoseg.io import write_labels, write_result_zarr
+from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.interpolation import InterpolationNetwork
 from napari_mitoseg.models.interpolation_file import (
@@ -307,6 +310,24 @@ def model(path: Path) -> None:
     network = architectures[path.name].from_config(MODELS[path.name])
     card = ModelCard(name="tiny", architecture=path.name, spacing=SPACING)
     save_model(network, card, path, compact=True)
+
+
+PACKAGES: dict[str, Any] = {
+    "mitoseg.zip": {"kind": "mitoseg"},
+    "torchscript.zip": {"kind": "bioimageio", "weights": ("torchscript",)},
+    "onnx.zip": {"kind": "bioimageio", "weights": ("onnx",)},
+}
+
+
+@seed("package", *PACKAGES)
+def package(path: Path) -> None:
+    """Write a model as it travels."""
+    network = architectures["fast"].from_config({"widths": [2, 3]})
+    card = ModelCard(name="tiny", architecture="fast", spacing=SPACING)
+    known = {"licence": "MIT", "authors": ("A. Nobody",)}
+    with tempfile.TemporaryDirectory() as folder:
+        save_model(network, card, Path(folder))
+        drain(export_model(folder, path, **PACKAGES[path.name], **known))
 
 
 @seed("interpolation", "interpolation")

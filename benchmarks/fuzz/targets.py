@@ -7,7 +7,9 @@ Whatever else it raises is a defect.
 import contextlib
 import json
 import math
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +18,12 @@ import torch
 
 from napari_mitoseg.annotation.journal import read_journal, resume_journal
 from napari_mitoseg.errors import MitoSegError
+from napari_mitoseg.exchange.install import InstallSettings, install_model
 from napari_mitoseg.io import check_image, read_annotation, read_labels, read_volume
 from napari_mitoseg.io.checks import check_labels, is_label_volume
+from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.interpolation_file import load_interpolation
-from napari_mitoseg.models.zoo import load_model
+from napari_mitoseg.models.zoo import FOLDER_VARIABLE, load_model
 from napari_mitoseg.proofreading.review import ReviewQueue
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.training.checkpoint import load_states, read_checkpoint
@@ -104,6 +108,26 @@ def open_model(path: Path) -> None:
         model.network(torch.zeros(1, channels, *model.network.divisor[1:]))
 
 
+def install_package(path: Path) -> None:
+    """Install a package into a folder of its own, and load what came of it."""
+    with tempfile.TemporaryDirectory() as folder, _models_in(folder):
+        settings = InstallSettings(name="tiny", trust=True)
+        drain(install_model(str(path), settings))
+        load_model("tiny")
+
+
+@contextlib.contextmanager
+def _models_in(folder: str) -> Iterator[None]:
+    before = os.environ.get(FOLDER_VARIABLE)
+    os.environ[FOLDER_VARIABLE] = folder
+    try:
+        yield
+    finally:
+        del os.environ[FOLDER_VARIABLE]
+        if before is not None:
+            os.environ[FOLDER_VARIABLE] = before
+
+
 def open_recipe(path: Path) -> None:
     """Load a recipe, and write it again."""
     json.loads(Recipe.load(path).as_json())
@@ -134,6 +158,7 @@ TARGETS: dict[str, Target] = {
     "annotation": open_annotation,
     "journal": open_journal,
     "model": open_model,
+    "package": install_package,
     "interpolation": load_interpolation,
     "recipe": open_recipe,
     "review": open_review,

@@ -10,7 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitoseg.errors import InvalidParameterError, ReadError, WeightsError
+from napari_mitoseg.errors import (
+    InvalidParameterError,
+    ReadError,
+    WeightsError,
+    one_line,
+)
 from napari_mitoseg.exchange.candidate import Candidate
 from napari_mitoseg.exchange.description import OWN
 from napari_mitoseg.exchange.map_names import choose_maps
@@ -190,7 +195,7 @@ def read_npy(content: bytes, name: str) -> NDArray[Any]:
         file.seek(0)
         array: NDArray[Any] = np.load(file, allow_pickle=False)
     except BAD_ARRAY as error:
-        msg = f"{name} holds no numbers ({error}). Get it again."
+        msg = f"{name} holds no numbers ({one_line(error)}). Get it again."
         raise ReadError(msg) from error
     return array
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from napari_mitoseg.errors import ReadError
+from napari_mitoseg.errors import ReadError, one_line
 
 MOST_FILES = 1000
 MOST_BYTES = 2 * 2**30
@@ -71,7 +71,9 @@ class Archive:
             with zipfile.ZipFile(path) as opened:
                 entries = opened.infolist()
         except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
-            msg = f"{path} is no readable zip archive ({error}). Get it again."
+            msg = (
+                f"{path} is no readable zip archive ({one_line(error)}). Get it again."
+            )
             raise ReadError(msg) from error
         problem = find_harm(entries)
         if problem:
@@ -110,7 +112,7 @@ class Archive:
             with zipfile.ZipFile(self._path) as opened, opened.open(name) as file:
                 content = file.read((size or 0) + 1)
         except UNREADABLE as error:
-            raise ReadError(_damaged(self._path, name, str(error))) from error
+            raise ReadError(_damaged(self._path, name, one_line(error))) from error
         if len(content) != size:
             raise ReadError(_damaged(self._path, name, "it has another size"))
         return content
@@ -162,7 +164,7 @@ class Folder:
         except OSError as error:
             if isinstance(error, ReadError):
                 raise
-            raise ReadError(_damaged(self._path, name, str(error))) from error
+            raise ReadError(_damaged(self._path, name, one_line(error))) from error
 
 
 def find_harm(entries: Sequence[zipfile.ZipInfo]) -> str:

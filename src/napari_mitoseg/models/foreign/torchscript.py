@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_mitoseg.errors import WeightsError
+from napari_mitoseg.errors import WeightsError, one_line
 from napari_mitoseg.models.foreign.network import ForeignNetwork, runtimes
 
 FORBIDDEN = ("save", "from_file", "load_tensor", "load")
@@ -105,7 +105,7 @@ def _codes(content: bytes) -> Iterator[str]:
                 if one.filename.endswith(".py"):
                     yield archive.read(one).decode("utf-8")
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        msg = f"The file is no TorchScript archive ({error}). Get it again."
+        msg = f"The file is no TorchScript archive ({one_line(error)}). Get it again."
         raise WeightsError(msg) from error
 
 
