@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from napari_mitoseg.distributed.views import Stored, create_array
-from napari_mitoseg.errors import InvalidParameterError, WriteError
+from napari_mitoseg.documents import read_json
+from napari_mitoseg.errors import InvalidParameterError, ReadError, WriteError
 from napari_mitoseg.file_lock import lock
 from napari_mitoseg.io.atomic import ADVICE
 from napari_mitoseg.volume import Array, Shape
@@ -99,7 +100,7 @@ class RunFolder:
 
     def complete(self) -> Mapping[str, Any] | None:
         """Return what was noted when all files were complete; None before that."""
-        return _read_json(self.path / COMPLETE)
+        return _noted(self.path / COMPLETE)
 
     def clear(self) -> None:
         """Remove the folder; last of all what says that it is complete."""
@@ -236,18 +237,20 @@ def read_identity(folder: Path) -> Mapping[str, Any]:
     mapping
         JSON; empty where there is no such run.
     """
-    return _read_json(folder / PARTIAL / IDENTITY) or {}
+    return _noted(folder / PARTIAL / IDENTITY) or {}
 
 
-def _read_json(path: Path) -> Mapping[str, Any] | None:
-    if not path.is_file():
-        return None
-    content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+def _noted(path: Path) -> Mapping[str, Any] | None:
+    """Return what a run has noted; None where it has not."""
+    content = read_json(path) if path.is_file() else None
+    if content is not None and not isinstance(content, dict):
+        msg = f"{path} holds no JSON object: it is damaged. Begin anew with --restart."
+        raise ReadError(msg)
     return content
 
 
 def _check_identity(work: Path, identity: Mapping[str, Any]) -> None:
-    known = _read_json(work / IDENTITY)
+    known = _noted(work / IDENTITY)
     if known is None:
         if work.exists():
             shutil.rmtree(work)

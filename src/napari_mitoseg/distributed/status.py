@@ -11,7 +11,8 @@ from typing import Literal
 import psutil
 
 from napari_mitoseg.distributed.run_folder import replacing
-from napari_mitoseg.errors import MitoSegError
+from napari_mitoseg.documents import read_json
+from napari_mitoseg.errors import MitoSegError, ReadError
 from napari_mitoseg.jobs import Job, Progress, Result, relayed
 
 STATUS = ".result.status.json"
@@ -105,9 +106,8 @@ def read_status(folder: Path) -> Status | None:
         process has gone without a word is stopped.
     """
     try:
-        content = json.loads((folder / STATUS).read_text(encoding="utf-8"))
-        status = Status(**content)
-    except (OSError, ValueError, TypeError):
+        status = Status(**read_json(folder / STATUS))
+    except (ReadError, TypeError):
         return None
     if status.state == "running" and not status.is_alive:
         return replace(status, state="stopped")
