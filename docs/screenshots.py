@@ -2,10 +2,10 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [WIDGET]
 
-WIDGET is segment, annotate, train, evaluate, restore, measure, export or proofread.
-Those that train do so for a minute; the last three need the real masks ($MITOSEG_DATA,
-or ../shared/data). Look at each picture before it is committed: nothing cut off,
-nothing that must be scrolled to.
+WIDGET is segment, background, annotate, train, evaluate, restore, measure, export or
+proofread. Those that train do so for a minute; the last three need the real masks
+($MITOSEG_DATA, or ../shared/data). Look at each picture before it is committed: nothing
+cut off, nothing that must be scrolled to.
 """
 
 import argparse
@@ -35,6 +35,7 @@ from napari_mitoseg._napari.segment import RUN, SegmentWidget
 from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg._napari.waiting import wait_until as wait
 from napari_mitoseg.io import read_labels, read_volume
+from napari_mitoseg.io.tiff import write_image_tiff
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.labelling import label_components
 from napari_mitoseg.morphology import ALL_FAMILIES, measure_labels
@@ -117,6 +118,27 @@ def shoot_segment(folder: Path, shape: tuple[int, ...]) -> None:
     viewer, widget, _ = open_widget(SegmentWidget, LONG, (4, 256, 256))
     widget.region.mode.setCurrentText("Rectangle…")
     shoot(viewer, "segment-long-names", folder)
+    viewer.close()
+
+
+def shoot_background(folder: Path, shape: tuple[int, ...]) -> None:
+    """Take the picture of a run in the background."""
+    viewer = new_window()
+    widget = add_widget(viewer, SegmentWidget)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place, "synthetic EM.tif")
+        write_image_tiff(path, synthetic_em(shape)[0])
+        widget.open_stack(path)
+        wait(lambda: not widget.is_busy and not widget.problem)
+        settle()
+        viewer.reset_view()
+        widget.sections["Large volumes"].button.set_expanded(True)
+        widget.background.start(Path(place, "results"))
+        wait(lambda: widget.background.progress.bar.value() > 500)
+        viewer.dims.set_current_step(0, 2)
+        wait(lambda: "probability" in viewer.layers[-1].name)
+        shoot(viewer, "segment-background", folder)
+        wait(lambda: not widget.background.is_running)
     viewer.close()
 
 
@@ -479,6 +501,7 @@ def shoot_export(folder: Path, shape: tuple[int, ...]) -> None:  # noqa: ARG001 
 
 PICTURES = {
     "segment": shoot_segment,
+    "background": shoot_background,
     "annotate": shoot_annotate,
     "evaluate": shoot_evaluate,
     "train": shoot_train,
@@ -500,6 +523,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MITOSEG_ANNOTATIONS"] = f"{folder}/annotations"
         os.environ["MITOSEG_MODELS"] = f"{folder}/models"
+        os.environ["MITOSEG_RUNS"] = f"{folder}/runs"
         for name in given.widget or PICTURES:
             PICTURES[name](given.out, tuple(given.shape))
 
