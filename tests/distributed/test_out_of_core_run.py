@@ -197,7 +197,7 @@ def test_a_vanished_image_is_no_black_one(tiny_em, tmp_path, small_blocks) -> No
 
 
 def test_what_looks_at_the_whole_stack_is_refused(source) -> None:
-    with pytest.raises(InvalidParameterError, match="register"):
+    with pytest.raises(InvalidParameterError, match="Register sections"):
         PreparedSource(source, Pipeline([{"step": "register"}]))
 
 
