@@ -320,9 +320,10 @@ def _free_folder(name: str) -> Path:
     taken = {card.name.casefold() for card in list_models()}
     folders = {path.name.casefold() for path in EMBEDDED.iterdir()}
     if name.casefold() in taken or folder.exists() or slug in folders:
+        removal = f", or remove that one first (remove-model {name!r})"
         msg = (
             f"There is a model called {name!r} already. Give this one another name "
-            f"(--name), or remove that one first (remove-model {name!r})."
+            f"(--name){removal if folder.exists() else ''}."
         )
         raise InvalidParameterError(msg)
     return folder
