@@ -40,6 +40,7 @@ from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import (
     CARD_FILE,
     FOREIGN_FILES,
+    OWN_DATA,
     WEIGHTS_FILE,
     TrainedModel,
     find_model,
@@ -96,7 +97,8 @@ def export_model(
     Raises
     ------
     InvalidParameterError
-        If the name of the file does not end as it should, or a package is missing.
+        If the name of the file does not end as it should, a package is missing, or the
+        weights have other terms than the licence that is given.
     UnknownNameError, WeightsError
         If the model cannot be loaded, or the format cannot hold it.
     WriteError
@@ -195,7 +197,18 @@ test_image.__test__ = False  # type: ignore[attr-defined] # not a test, for pyte
 def _signed(
     model: TrainedModel, authors: tuple[str, ...], licence: str
 ) -> TrainedModel:
-    """Return the model with what the user says about its origin."""
+    """Return the model with what the user says about its origin.
+
+    Terms that weights have inherited, from data or from a parent, are not the user's to
+    change.
+    """
+    known = model.card.licence
+    if licence and known not in {"", OWN_DATA, licence}:
+        msg = (
+            f"The weights of {model.card.name!r} have terms already ({known}), and "
+            f"{licence} was given. Leave --licence out."
+        )
+        raise InvalidParameterError(msg)
     said = {"authors": authors, "licence": licence}
     update = {name: value for name, value in said.items() if value}
     return TrainedModel(model.card.model_copy(update=update), model.network)

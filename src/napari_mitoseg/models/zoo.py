@@ -30,6 +30,9 @@ WEIGHTS_FILE = "weights.safetensors"
 FOREIGN_FILES = {"onnx": "weights.onnx", "torchscript": "weights.torchscript"}
 """Files of networks that were made elsewhere, by their architecture."""
 EMBEDDED = Path(__file__).parent / "weights"
+OWN_DATA = "That of the labels and the images."
+"""Licence of a model that was trained on the user's data alone."""
+
 FOLDER_VARIABLE = "MITOSEG_MODELS"
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from napari_mitoseg.annotation.encoding import Annotation
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.spatial_continuity import SpatialContinuity, Stage
-from napari_mitoseg.models.zoo import ModelCard, Score
+from napari_mitoseg.models.zoo import OWN_DATA, ModelCard, Score
 from napari_mitoseg.training.dense_data import DenseData, runs
 from napari_mitoseg.training.dense_settings import DenseSettings
 from napari_mitoseg.training.sparse_settings import SparseSettings
@@ -162,7 +162,7 @@ def describe_dense(
         description=f"Trained on {names}: {_how(settings)}, seed {settings.seed}"
         f"{_prepared(settings)}.",
         data=(*_learned_from(data), *(parent.data if parent else ())),
-        licence=parent.licence if parent else "That of the labels and the images.",
+        licence=parent.licence if parent else OWN_DATA,
         citation=parent.citation if parent else own,
         scores=scores,
         parent=parent.name if parent else "",
