@@ -4,6 +4,9 @@ Every message says what was given, what is allowed and what to do.  Anything
 that is not a `MitoSegError` is a bug and is left to propagate.
 """
 
+SAID = "napari-mitoseg: "
+"""What the messages of the command line begin with."""
+
 
 class MitoSegError(Exception):
     """Base of every error that a user can act on."""

@@ -104,10 +104,10 @@ def test_a_run_is_started_with_what_is_shown(
     box.form.editor("workers").setValue(2)
     box.start(tmp_path / "out")
     qtbot.waitUntil(lambda: "30%" in box.progress.bar.format())
-    ((image, shape, spacing, recipe, folder, settings),) = runs.started
-    assert (image, shape, spacing) == (path_of(on_disk), SHAPE, SPACING)
-    assert (recipe, folder) == (widget.recipe, tmp_path / "out")
-    assert (settings.workers, settings.memory) == (2, 0)
+    ((order, shape),) = runs.started
+    assert (order.image, shape, order.spacing) == (path_of(on_disk), SHAPE, SPACING)
+    assert (order.recipe, order.folder) == (widget.recipe, tmp_path / "out")
+    assert (order.settings.workers, order.settings.memory) == (2, 0)
     assert not box.start_button.isEnabled()
     assert widget.run_button.isEnabled()
     box.start(tmp_path / "other")

@@ -139,10 +139,11 @@ class BackgroundBox(QWidget):
             self.failed.emit(error)
             return
         self._layers = BackgroundLayers(self._viewer, wanted.layer, folder)
-        order = (wanted.path, wanted.shape, wanted.spacing, wanted.recipe)
+        from napari_mitoseg.distributed.background import Order  # noqa: PLC0415
+
+        order = Order(wanted.path, wanted.spacing, wanted.recipe, folder, self.settings)
         self._watch(folder)
-        job = background_tasks.start_run
-        self.runner.start(job, *order, folder, self.settings)
+        self.runner.start(background_tasks.start_run, order, wanted.shape)
 
     def rejoin(self, folder: Path) -> None:
         """Watch a run that is going on.

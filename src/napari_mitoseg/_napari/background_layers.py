@@ -10,13 +10,13 @@ from napari_mitoseg._napari.image_box import MADE_BY_US
 from napari_mitoseg._napari.layer_group import OPACITY, LayerGroup
 from napari_mitoseg._napari.layers import placement, volume_of
 from napari_mitoseg._napari.result_layers import INSTANCES, PROBABILITY
+from napari_mitoseg.distributed.run_folder import run_of
 from napari_mitoseg.volume import Region
 
 if TYPE_CHECKING:
     import zarr
 
-MAPS = Path(".result.partial", "arrays", "maps", "semantic")
-RESULT = "result.ome.zarr"
+PREDICTED = "maps/semantic"
 
 
 class BackgroundLayers(LayerGroup):
@@ -42,7 +42,7 @@ class BackgroundLayers(LayerGroup):
         if self.is_shown(PROBABILITY):
             self.refresh(PROBABILITY, self.region)
             return
-        found = _opened(self._folder / MAPS)
+        found = _opened(run_of(self._folder).array_path(PREDICTED))
         if found is not None:
             self.put_probability(PROBABILITY, found, visible=True)
 
@@ -81,8 +81,9 @@ def show_result(
     """
     # zarr takes a quarter of a second to import.
     from napari_mitoseg.io.ome_zarr import labels_path, open_levels  # noqa: PLC0415
+    from napari_mitoseg.outputs import ZARR  # noqa: PLC0415
 
-    levels, spacing = open_levels(labels_path(folder / RESULT, INSTANCES))
+    levels, spacing = open_levels(labels_path(folder / ZARR, INSTANCES))
     keywords: dict[str, Any] = {"axis_labels": ("z", "y", "x")}
     if image is not None and image.ndim == 3:
         keywords = placement(image, Region.whole(levels[0].shape))

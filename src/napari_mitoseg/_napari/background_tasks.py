@@ -3,40 +3,23 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_mitoseg.distributed.settings import BlockSettings
 from napari_mitoseg.errors import ShapeError
 from napari_mitoseg.jobs import Job, Progress
-from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Shape, Spacing
+from napari_mitoseg.volume import Shape
 
 if TYPE_CHECKING:
     from napari_mitoseg.distributed.background import Order
 
 
-def start_run(
-    image: Path,
-    shape: Shape,
-    spacing: Spacing,
-    recipe: Recipe,
-    folder: Path,
-    settings: BlockSettings,
-) -> Job[bool]:
+def start_run(order: "Order", shape: Shape) -> Job[bool]:
     """Start a run in the background and watch it; see `background`.
 
     Parameters
     ----------
-    image : Path
-        File or folder of the layer.
+    order : Order
+        What is to be done.
     shape : tuple of int
         Size of the layer, ZYX.
-    spacing : tuple of float
-        Of the layer, nm, ZYX.
-    recipe : Recipe
-        What to do.
-    folder : Path
-        Where the result goes.
-    settings : BlockSettings
-        Memory and workers.
 
     Yields
     ------
@@ -59,16 +42,15 @@ def start_run(
     from napari_mitoseg.distributed import background  # noqa: PLC0415
     from napari_mitoseg.io.read import read_volume  # noqa: PLC0415
 
-    found = read_volume(image).shape
+    found = read_volume(order.image).shape
     if found != shape:
         msg = (
-            f"{image} has shape {found}, the layer {shape}. A run in the background "
-            "reads the file: save what the layer shows, and open that."
+            f"{order.image} has shape {found}, the layer {shape}. A run in the "
+            "background reads the file: save what the layer shows, and open that."
         )
         raise ShapeError(msg)
-    order: Order = background.Order(image, spacing, recipe, folder, settings)
     background.start(order)
-    return (yield from background.watch(folder))
+    return (yield from background.watch(order.folder))
 
 
 def watch_run(folder: Path) -> Job[bool]:

@@ -12,7 +12,7 @@ from napari_mitoseg._napari.section import row_label
 from napari_mitoseg._napari.train_box import NewModelBox
 from napari_mitoseg._napari.train_tasks import NetworkChoice
 from napari_mitoseg.preprocessing import Pipeline
-from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
+from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings, why_no_move
 
 OTHERWISE_CHOSEN = ("architecture", "start")
 DEFAULT_NETWORK = "fast"
@@ -58,10 +58,7 @@ class DenseBox(NewModelBox):
         """What keeps a training from being started, in words."""
         moving = cast("Pipeline", self.preprocessing.value).moving
         if moving:
-            return (
-                f"The preprocessing step {moving[0]} moves sections, and labels would "
-                "not follow. Remove it."
-            )
+            return why_no_move(moving[0])
         return super().problem
 
     @property

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from napari_mitoseg.annotation.records import (
@@ -37,6 +36,7 @@ from napari_mitoseg.errors import AnnotationError, MitoSegError, ReadError, Writ
 from napari_mitoseg.file_lock import is_locked, lock
 from napari_mitoseg.memory import free_memory
 from napari_mitoseg.params import Params, param, shown
+from napari_mitoseg.user_folders import data_folder
 from napari_mitoseg.volume import Region, Shape, Volume
 
 SUFFIX = ".journal"
@@ -264,10 +264,7 @@ def journals_folder() -> Path:
         ``$MITOSEG_ANNOTATIONS`` if set, else ``annotations`` in the platform's folder
         for user data.  It may not exist yet.
     """
-    given = os.environ.get(FOLDER_VARIABLE)
-    if given:
-        return Path(given)
-    return platformdirs.user_data_path("napari-mitoseg") / "annotations"
+    return data_folder(FOLDER_VARIABLE, "annotations")
 
 
 def fingerprint(volume: Volume) -> str:

@@ -7,7 +7,7 @@ from cyclopts import App, CycloptsError
 
 from napari_mitoseg import __version__
 from napari_mitoseg.cli.console import say
-from napari_mitoseg.errors import MitoSegError
+from napari_mitoseg.errors import SAID, MitoSegError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -33,11 +33,11 @@ def main(tokens: Sequence[str] | None = None) -> None:
     try:
         app(given, exit_on_error=False, print_error=False)
     except (CycloptsError, MitoSegError) as error:
-        say(f"napari-mitoseg: {' '.join(str(error).split())}")
+        say(f"{SAID}{' '.join(str(error).split())}")
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         say(
-            "napari-mitoseg: interrupted; no result was written. A training can be "
+            f"{SAID}interrupted; no result was written. A training can be "
             "continued with --resume, and segment goes on where it was if it went "
             "block by block: give the same command again."
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from cyclopts import Parameter
 
@@ -12,6 +12,14 @@ from napari_mitoseg.volume import Spacing, Volume, as_spacing
 
 if TYPE_CHECKING:
     from napari_mitoseg.distributed.sources import FileSource
+
+
+class Chosen(TypedDict):
+    """What the options say of a file, as functions that open files take it."""
+
+    spacing: Spacing | None
+    channel: int | None
+    time: int | None
 
 
 @Parameter(name="*")
@@ -37,29 +45,26 @@ class Opening:
         """Open an image; see `read_volume`."""
         from napari_mitoseg.io.read import read_volume
 
-        return read_volume(
-            path,
-            spacing=parse_spacing(self.spacing),
-            channel=self.channel,
-            time=self.time,
-        )
+        return read_volume(path, **self._chosen())
 
     def source(self, path: Path) -> "FileSource":
         """Return an image that several processes open, each for itself."""
         from napari_mitoseg.distributed.sources import FileSource
 
-        return FileSource(path, parse_spacing(self.spacing), self.channel, self.time)
+        return FileSource(path, **self._chosen())
 
     def read_labels(self, path: Path) -> Volume:
         """Open labels; see the function of this name."""
         from napari_mitoseg.io.read import read_labels
 
-        return read_labels(
-            path,
-            spacing=parse_spacing(self.spacing),
-            channel=self.channel,
-            time=self.time,
-        )
+        return read_labels(path, **self._chosen())
+
+    def _chosen(self) -> Chosen:
+        return {
+            "spacing": parse_spacing(self.spacing),
+            "channel": self.channel,
+            "time": self.time,
+        }
 
 
 AS_STORED = Opening()

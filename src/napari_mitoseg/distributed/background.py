@@ -1,6 +1,5 @@
 """A run in a process of its own, which outlives the one that has started it."""
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -9,7 +8,6 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-import platformdirs
 import psutil
 
 from napari_mitoseg.distributed.run_folder import LOCK, is_partial
@@ -19,16 +17,15 @@ from napari_mitoseg.distributed.status import (
     read_status,
     write_status,
 )
-from napari_mitoseg.errors import JobError, WriteError
+from napari_mitoseg.errors import SAID, JobError, WriteError
 from napari_mitoseg.file_lock import is_locked
 from napari_mitoseg.io.atomic import check_writable
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.user_folders import data_folder
 from napari_mitoseg.volume import Spacing
 
-PROGRAM = "napari-mitoseg: "
-"""What the program's errors begin with on the command line."""
-
+FOLDER_VARIABLE = "MITOSEG_RUNS"
 LOG = "log.txt"
 RECIPE = "recipe.json"
 FOLDER = "folder.txt"
@@ -133,22 +130,15 @@ def notes_of(folder: Path) -> Path:
         A folder of the user's, outside the result; ``$MITOSEG_RUNS`` moves all of them.
     """
     name = sha256(str(folder.absolute()).encode()).hexdigest()[:16]
-    return _all_notes() / name
+    return data_folder(FOLDER_VARIABLE, "runs") / name
 
 
 def running_folders() -> list[Path]:
     """List the folders of the runs of this user that are going on."""
-    notes = _all_notes().glob(f"*/{FOLDER}")
+    notes = data_folder(FOLDER_VARIABLE, "runs").glob(f"*/{FOLDER}")
     known = (path.read_text(encoding="utf-8") for path in notes)
     folders = sorted(Path(text) for text in known)
     return [folder for folder in folders if is_running(folder)]
-
-
-def _all_notes() -> Path:
-    given = os.environ.get("MITOSEG_RUNS")
-    if given:
-        return Path(given)
-    return platformdirs.user_data_path("napari-mitoseg") / "runs"
 
 
 def is_running(folder: Path) -> bool:
@@ -226,7 +216,7 @@ def _last_words(folder: Path) -> str:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = lines[-1] if lines else ""
-    return said.removeprefix(PROGRAM) if said.startswith(PROGRAM) else ""
+    return said.removeprefix(SAID) if said.startswith(SAID) else ""
 
 
 def _detached() -> dict[str, Any]:

@@ -13,16 +13,18 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mitoseg.distributed.views import Stored, create_array
 from napari_mitoseg.documents import read_json
 from napari_mitoseg.errors import InvalidParameterError, ReadError, WriteError
 from napari_mitoseg.file_lock import lock
 from napari_mitoseg.io.atomic import ADVICE
 from napari_mitoseg.volume import Array, Shape
+
+if TYPE_CHECKING:
+    from napari_mitoseg.distributed.views import Stored
 
 COMPLETE = "complete.json"
 PARTIAL = ".result.partial"
@@ -45,7 +47,7 @@ class RunFolder:
 
     path: Path
 
-    def array(self, name: str, shape: Shape, dtype: str, chunk: Shape) -> Stored:
+    def array(self, name: str, shape: Shape, dtype: str, chunk: Shape) -> "Stored":
         """Make an array, or find it.
 
         Parameters
@@ -64,7 +66,14 @@ class RunFolder:
         Stored
             The array.
         """
-        return create_array(self.path / "arrays" / name, shape, dtype, chunk)
+        # zarr takes a quarter of a second to import, and some only ask how a run does.
+        from napari_mitoseg.distributed.views import create_array  # noqa: PLC0415
+
+        return create_array(self.array_path(name), shape, dtype, chunk)
+
+    def array_path(self, name: str) -> Path:
+        """Return where an array is, or will be."""
+        return self.path / "arrays" / name
 
     def save(self, name: str, values: Array) -> Path:
         """Write a table; return its file."""
@@ -192,7 +201,8 @@ def opened(
     InvalidParameterError
         If an earlier run here was another one.
     """
-    work = folder / PARTIAL
+    run = run_of(folder)
+    work = run.path
     with _explained(folder), _locked(folder):
         if restart and work.exists():
             shutil.rmtree(work)
@@ -200,12 +210,17 @@ def opened(
         with replacing(work / IDENTITY) as draft:
             draft.write_text(json.dumps(identity, indent=1), encoding="utf-8")
         try:
-            yield RunFolder(work)
+            yield run
         except BaseException:
             if not any((work / "records").rglob("*.npz")):
                 # Nothing to go on with: the next run may be another one.
                 shutil.rmtree(work, ignore_errors=True)
             raise
+
+
+def run_of(folder: Path) -> RunFolder:
+    """Return the work of a run, where its result goes; it may not exist."""
+    return RunFolder(folder / PARTIAL)
 
 
 def is_partial(folder: Path) -> bool:
@@ -221,7 +236,7 @@ def is_partial(folder: Path) -> bool:
     bool
         Whether the run can be continued.
     """
-    return (folder / PARTIAL / IDENTITY).is_file()
+    return (run_of(folder).path / IDENTITY).is_file()
 
 
 def read_identity(folder: Path) -> Mapping[str, Any]:
@@ -237,7 +252,7 @@ def read_identity(folder: Path) -> Mapping[str, Any]:
     mapping
         JSON; empty where there is no such run.
     """
-    return _noted(folder / PARTIAL / IDENTITY) or {}
+    return _noted(run_of(folder).path / IDENTITY) or {}
 
 
 def _noted(path: Path) -> Mapping[str, Any] | None:

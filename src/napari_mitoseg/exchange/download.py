@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import platformdirs
 import requests
 
-from napari_mitoseg import __version__
+from napari_mitoseg import __version__, user_folders
 from napari_mitoseg.errors import DownloadError
 from napari_mitoseg.exchange.package import MOST_BYTES
 from napari_mitoseg.jobs import Job, Progress
@@ -24,7 +23,7 @@ PARTIAL = 206
 
 def cache_folder() -> Path:
     """Return the folder that keeps downloads, whole ones and parts."""
-    return platformdirs.user_cache_path("napari-mitoseg") / "models"
+    return user_folders.cache_folder("models")
 
 
 def is_address(source: str) -> bool:

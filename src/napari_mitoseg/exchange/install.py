@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from napari_mitoseg.documents import parse_json
 from napari_mitoseg.errors import (
     InvalidParameterError,
     ReadError,
@@ -280,9 +281,9 @@ def _of_graph(path: Path) -> Candidate:
     beside = Folder(path.parent)
     text = beside.read(path.with_suffix(".json").name, MOST_YAML)
     try:
-        content = json.loads(text)
+        content = parse_json(text)
         card = ModelCard.parse(content["card"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         msg = f"{path.with_suffix('.json')} describes no graph ({error})."
         raise ReadError(msg) from error
     ending = {"onnx": ".onnx", "torchscript": ".pt"}.get(card.architecture, "")

@@ -149,50 +149,43 @@ _MITONET = (
 )
 _ZENODO_MITONET = "https://zenodo.org/record/6861565"
 
+
+def _mitonet_model(name: str, factor: int, about: str) -> PublicModel:
+    """Return one of empanada's models; `factor` divides the size of a slice."""
+    return PublicModel(
+        url=f"{_ZENODO_MITONET}/files/{name}.pth?download=1",
+        sha256="",
+        page=_ZENODO_MITONET,
+        card=_card(
+            name,
+            _mitonet(factor),
+            (16.0, 16.0, 16.0),
+            f"{about} and offsets out, which become instances slice by slice.",
+            ("Ryan Conrad", "Kedar Narayan"),
+            "",
+            _MITONET,
+            doi="10.5281/zenodo.6861565",
+            data="CEM-MitoLab: 2D images of many tissues, microscopes and spacings.",
+            limits=(
+                "Its spacing is a choice of this program: the model says none.",
+                "Slices only: no vote of three orthogonal directions.",
+                "Its publisher gives no sha256: the download is not compared.",
+            ),
+        ),
+    )
+
+
 PUBLIC: tuple[PublicModel, ...] = (
-    PublicModel(
-        url=f"{_ZENODO_MITONET}/files/MitoNet_v1.pth?download=1",
-        sha256="",
-        page=_ZENODO_MITONET,
-        card=_card(
-            "MitoNet_v1",
-            _mitonet(16),
-            (16.0, 16.0, 16.0),
-            "Generalist of empanada (Panoptic-DeepLab): slices in; mask, centres and "
-            "offsets out, which become instances slice by slice.",
-            ("Ryan Conrad", "Kedar Narayan"),
-            "",
-            _MITONET,
-            doi="10.5281/zenodo.6861565",
-            data="CEM-MitoLab: 2D images of many tissues, microscopes and spacings.",
-            limits=(
-                "Its spacing is a choice of this program: the model says none.",
-                "Slices only: no vote of three orthogonal directions.",
-                "Its publisher gives no sha256: the download is not compared.",
-            ),
-        ),
+    _mitonet_model(
+        "MitoNet_v1",
+        16,
+        "Generalist of empanada (Panoptic-DeepLab): slices in; mask, centres",
     ),
-    PublicModel(
-        url=f"{_ZENODO_MITONET}/files/MitoNet_v1_mini.pth?download=1",
-        sha256="",
-        page=_ZENODO_MITONET,
-        card=_card(
-            "MitoNet_v1_mini",
-            _mitonet(128),
-            (16.0, 16.0, 16.0),
-            "The small one of empanada's generalists (Panoptic-BiFPN): slices in; "
-            "mask, centres and offsets out, which become instances slice by slice.",
-            ("Ryan Conrad", "Kedar Narayan"),
-            "",
-            _MITONET,
-            doi="10.5281/zenodo.6861565",
-            data="CEM-MitoLab: 2D images of many tissues, microscopes and spacings.",
-            limits=(
-                "Its spacing is a choice of this program: the model says none.",
-                "Slices only: no vote of three orthogonal directions.",
-                "Its publisher gives no sha256: the download is not compared.",
-            ),
-        ),
+    _mitonet_model(
+        "MitoNet_v1_mini",
+        128,
+        "The small one of empanada's generalists (Panoptic-BiFPN): slices in; mask, "
+        "centres",
     ),
     PublicModel(
         url=(

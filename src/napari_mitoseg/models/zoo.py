@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import platformdirs
 from pydantic import ValidationError, field_validator
 
 from napari_mitoseg.documents import read_text
 from napari_mitoseg.errors import ReadError, UnknownNameError, WeightsError
 from napari_mitoseg.models.foreign.trust import check_trusted
 from napari_mitoseg.params import Params, describe, param, shown
+from napari_mitoseg.user_folders import data_folder
 from napari_mitoseg.volume import Shape, Spacing, as_spacing
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ def models_folder() -> Path:
         ``$MITOSEG_MODELS`` if set, else the platform's folder for user data.  It
         may not exist yet.
     """
-    given = os.environ.get(FOLDER_VARIABLE)
-    return Path(given) if given else platformdirs.user_data_path("napari-mitoseg")
+    return data_folder(FOLDER_VARIABLE)
 
 
 def list_models() -> tuple[ModelCard, ...]:

@@ -44,7 +44,7 @@ from napari_mitoseg.training.dense_plan import (
     plan_published,
 )
 from napari_mitoseg.training.dense_report import DenseResult
-from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings
+from napari_mitoseg.training.dense_settings import SCRATCH, DenseSettings, why_no_move
 from napari_mitoseg.training.detector import measure_box_precision
 from napari_mitoseg.training.fit import FitProgress, FitResult, never
 from napari_mitoseg.training.precision import faster_precision
@@ -168,11 +168,7 @@ def preprocessed(
     """
     pipeline = Pipeline.parse(list(settings.preprocessing))
     if pipeline.moving:
-        msg = (
-            f"The preprocessing step {pipeline.moving[0]} moves sections, and labels "
-            "would not follow. Leave it out, or give a stack that has been through it."
-        )
-        raise InvalidParameterError(msg)
+        raise InvalidParameterError(why_no_move(pipeline.moving[0]))
     return [replace(pair, image=pipeline(pair.image)) for pair in volumes]
 
 

@@ -12,6 +12,14 @@ AugmentationName = Literal["light", "strong", "challenge", "none"]
 LabelKind = Literal["auto", "semantic", "instances"]
 
 
+def why_no_move(moving: str) -> str:
+    """Return why a preprocessing step that moves sections is no part of training."""
+    return (
+        f"The preprocessing step {moving} moves sections, and labels would not follow. "
+        "Leave it out, or give a stack that has been through it."
+    )
+
+
 class DenseSettings(Params):
     """How to train a network on completely labelled volumes."""
 

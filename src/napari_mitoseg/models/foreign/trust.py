@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from napari_mitoseg.errors import TrustError
+from napari_mitoseg.documents import read_json
+from napari_mitoseg.errors import ReadError, TrustError
 
 TRUST_FILE = "trusted.json"
 PROGRAMS = ("torchscript",)
@@ -80,8 +81,8 @@ def check_trusted(folder: Path, architecture: str, checksum: str, path: Path) ->
 
 def _read(folder: Path) -> list[str]:
     try:
-        content = json.loads((folder / TRUST_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(folder / TRUST_FILE)
+    except ReadError:
         return []
     known = content.get("torchscript", []) if isinstance(content, dict) else []
     return [one for one in known if isinstance(one, str)]
