@@ -111,7 +111,7 @@ def start(order: Order) -> None:
             stderr=subprocess.STDOUT,
             **_detached(),
         )
-    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+    _forget_ended()
     _CHILDREN.append(process)
     write_status(folder, of_process(process.pid))
 
@@ -200,12 +200,18 @@ def watch(folder: Path) -> Job[bool]:
             break
         yield Progress(round(1000 * status.fraction), 1000, status.message)
         sleep(WATCH_SECONDS)
+    _forget_ended()
     if status is None:
         return not is_partial(folder)
     reason = _last_words(folder)
     if status.state == "failed" or reason:
         raise JobError(reason or status.message)
     return False
+
+
+def _forget_ended() -> None:
+    """Let go of the processes that have ended, so that the system can, too."""
+    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
 
 
 def _last_words(folder: Path) -> str:
