@@ -56,6 +56,20 @@ def test_the_tightest_of_nested_groups_counts(tmp_path: Path) -> None:
     assert memory.free_memory() == 900
 
 
+def test_groups_of_version_1_count(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("8:cpu,cpuacct:/a\n4:memory:/slurm/job_7\n0::/\n")
+    inner = tmp_path / "memory" / "slurm" / "job_7"
+    inner.mkdir(parents=True)
+    (inner.parent / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (inner.parent / "memory.usage_in_bytes").write_text("100\n")
+    (inner.parent / "memory.stat").write_text("total_inactive_file 0\n")
+    assert memory.free_memory() == 900
+    (inner / "memory.limit_in_bytes").write_text("500\n")
+    (inner / "memory.usage_in_bytes").write_text("300\n")
+    (inner / "memory.stat").write_text("inactive_file 9\ntotal_inactive_file 50\n")
+    assert memory.free_memory() == 250
+
+
 def test_ulimit_counts() -> None:
     pytest.importorskip("resource")
     program = (
