@@ -5,15 +5,20 @@
     python benchmarks/out_of_core.py kill --times 20
     python benchmarks/out_of_core.py scaling --folder /scratch --slices 16
     python benchmarks/out_of_core.py giants
+    python benchmarks/out_of_core.py image --folder /scratch --slices 300
 
 ``maps`` generates the probability maps of a volume of 4096×4096 pixels a slice, tile by
 tile: thousands of mitochondria, many of which touch.  ``peak`` makes instances of them
 in a process of its own and prints its wall time, processor time and peak resident
-memory; with ``--limit`` that process may not have more address space for its data than
-so many GB.  ``kill`` kills runs of a small volume at random moments and compares what
+memory.  ``kill`` kills runs of a small volume at random moments and compares what
 comes out in the end with a run that was left alone.  ``scaling`` compares one worker
 with two.  ``giants`` measures how well the watershed agrees where parts of the mask are
-larger than the memory.
+larger than the memory.  ``image`` writes a TIFF of 16 bits and so many slices of
+4096×4096 pixels at 40, 4 and 4 nm, made of synthetic tissue and its mirror images, for
+the whole way from image to result under a limit of memory that the system keeps:
+
+    systemd-run --user --scope -p MemoryMax=1G -p MemorySwapMax=0 napari-mitoseg \\
+        segment /scratch/image-300-4096.tif --out /scratch/limited --format zarr
 """
 
 import argparse
@@ -65,7 +70,6 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=100)
     parser.add_argument("--side", type=int, default=SIDE)
     parser.add_argument("--memory", type=float, default=3.0)
-    parser.add_argument("--limit", type=float)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
@@ -159,9 +163,8 @@ def peak(options: argparse.Namespace) -> None:
     """Make instances in a process of its own, and say what that took."""
     make_maps(options)
     command = [sys.executable, __file__, "instances", "--folder", str(options.folder)]
-    for name in ("slices", "side", "memory", "workers", "limit"):
-        if getattr(options, name) is not None:
-            command += [f"--{name}", str(getattr(options, name))]
+    for name in ("slices", "side", "memory", "workers"):
+        command += [f"--{name}", str(getattr(options, name))]
     start, load = time.perf_counter(), os.getloadavg()[0]
     subprocess.run(command, check=True)
     wall = time.perf_counter() - start
@@ -176,9 +179,6 @@ def peak(options: argparse.Namespace) -> None:
 
 def instances(options: argparse.Namespace) -> None:
     """Make instances, and say how long each stage took."""
-    if options.limit:
-        limit = int(options.limit * 1e9)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     maps = {name: Stored(maps_folder(options) / name) for name in MAPS}
     out = options.folder / "instances"
     shutil.rmtree(out, ignore_errors=True)
@@ -292,7 +292,30 @@ def giants(options: argparse.Namespace) -> None:
     print(f"  beside the bridges {same[inside].mean():.6f} of {inside.sum()}")
 
 
+# -------------------------------------------------------------------- a large image
+def make_image(options: argparse.Namespace) -> None:
+    """Write a TIFF of synthetic tissue and its mirror images, slice by slice."""
+    depth = 25
+    tissue, _ = synthetic_em((depth, TILE, TILE), (40.0, 4.0, 4.0), options.seed)
+    tile = np.asarray(tissue.data).astype(np.uint16) * 257
+    pair = np.concatenate([tile, tile[:, :, ::-1]], axis=2)
+    square = np.concatenate([pair, pair[:, ::-1]], axis=1)
+    times = -(-options.side // square.shape[1])
+    turns = np.concatenate([np.arange(depth), np.arange(depth)[::-1]])
+
+    def planes() -> Iterator[np.ndarray]:
+        for z in range(options.slices):
+            plane = np.tile(square[turns[z % len(turns)]], (times, times))
+            yield plane[: options.side, : options.side]
+
+    path = options.folder / f"image-{options.slices}-{options.side}.tif"
+    shape = shape_of(options)
+    tifffile.imwrite(path, planes(), shape=shape, dtype=np.uint16, bigtiff=True)
+    print(f"{path}: {path.stat().st_size / 1e9:.2f} GB")
+
+
 PARTS = {
+    "image": make_image,
     "maps": make_maps,
     "peak": peak,
     "instances": instances,

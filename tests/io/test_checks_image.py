@@ -1,11 +1,13 @@
 """What can be segmented, and what only looks like it."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from napari_mitoseg.errors import ReadError
-from napari_mitoseg.io import check_image, read_volume
+from napari_mitoseg.io import check_image, checks, read_volume
 from napari_mitoseg.io.checks import check_labels, looks_like_labels
 from napari_mitoseg.io.planes import PlaneStack
 from napari_mitoseg.volume import Volume
@@ -171,3 +173,48 @@ def test_real_labels_pass_for_labels(data_folder, name):
 def test_real_images_are_not_taken_for_labels(data_folder, name):
     with pytest.raises(ReadError, match="looks like an image"):
         check_labels(read_volume(data_folder / name))
+
+
+@pytest.mark.parametrize(
+    "judge", [looks_like_labels, checks._looks_like_an_image], ids=["labels", "image"]
+)
+def test_a_huge_slice_takes_little_memory(judge):
+    plane = np.random.default_rng(1).integers(0, 60_000, (2048, 2048), np.uint16)
+    judge(plane[:64])
+    tracemalloc.start()
+    judge(plane)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 * plane.nbytes
+
+
+def test_a_judgement_does_not_depend_on_the_strips(monkeypatch):
+    rng = np.random.default_rng(2)
+    planes = [rng.integers(0, n, (40, 30)) for n in (9, 90)]
+    planes += [np.kron(plane, np.ones((3, 3), int)) for plane in planes]
+    planes += [plane * 10**6 for plane in planes]
+    found = []
+    for strip in (1, 100, 10**6):
+        monkeypatch.setattr(checks, "STRIP", strip)
+        counted = [checks._values(plane) for plane in planes]
+        pairs = [
+            checks._neighbours(plane, values, int(counts.argmax()))
+            for plane, (values, counts) in zip(planes, counted, strict=True)
+        ]
+        found.append(
+            [
+                (one.met.tolist(), one.same.tolist(), one.unequal, one.jumps)
+                for one in pairs
+            ]
+        )
+    assert found[0] == found[1] == found[2]
+
+
+def test_neighbours_by_hand():
+    """Without the zeros: two pairs of 5s, a 5 beside a 6, a 6 above an 8."""
+    plane = np.array([[5, 5, 6], [5, 0, 8], [0, 0, 0]])
+    values, counts = checks._values(plane)
+    found = checks._neighbours(plane, values, int(counts.argmax()))
+    assert values.tolist() == [0, 5, 6, 8]
+    assert (found.met.tolist(), found.same.tolist()) == ([0, 3, 1, 0], [0, 2, 0, 0])
+    assert (found.unequal, found.jumps) == (2, 1)

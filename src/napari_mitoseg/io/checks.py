@@ -1,6 +1,7 @@
 """Is this an EM image?  Cheap answers, before anything is computed or written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,16 @@ SAME = 0.9
 SURELY_SAME = 0.98
 """Share from which on it is labels: no image blurred short of uselessness has it."""
 
-
 RAGGED = 0.3
 """The same share below which labels are an image; labels of single voxels pass."""
+
+WIDE = 2**20
+"""Range of values from which on they are sorted, not counted."""
+
+STRIP = 2**16
+"""Voxels of a slice that are looked at together."""
+
+Counts = NDArray[np.intp]
 
 
 def check_image(volume: Volume) -> None:
@@ -117,7 +125,7 @@ def looks_like_labels(plane: Array) -> bool:
     Parameters
     ----------
     plane : ndarray of int, shape (Y, X)
-        A slice with at least two values, in a range of some 16 bits.
+        A slice with at least two values.
 
     Returns
     -------
@@ -141,67 +149,101 @@ def looks_like_labels(plane: Array) -> bool:
     >>> looks_like_labels(np.arange(81).reshape(9, 9))
     False
     """
-    values, coded, counts = _coded(plane)
+    values, counts = _values(plane)
     if len(values) <= 2:
         return True
-    here, there = _pairs(coded, int(counts.argmax()))
-    if len(here) == 0:
+    found = _neighbours(plane, values, int(counts.argmax()))
+    if not found.met.any():
         return True
-    share = _share_of_equals(here, there, len(values))
+    share = found.share_of_equals
     if share < SAME or share >= SURELY_SAME:
         return share >= SURELY_SAME
-    return len(values) <= FEW or _jumps(values, here, there)
+    return len(values) <= FEW or found.mostly_jump
 
 
 def _looks_like_an_image(plane: Array) -> bool:
     """Tell a slice of an image from a slice of labels, even of ragged ones."""
-    values, counts = np.unique(plane, return_counts=True)
+    values, counts = _values(plane)
     if len(values) <= FEW:
         return False
-    coded = np.searchsorted(values, plane)
-    here, there = _pairs(coded, int(counts.argmax()))
-    return len(here) > 0 and _share_of_equals(here, there, len(values)) < RAGGED
+    found = _neighbours(plane, values, int(counts.argmax()))
+    return bool(found.met.any()) and found.share_of_equals < RAGGED
 
 
-def _share_of_equals(here: NDArray[np.intp], there: NDArray[np.intp], n: int) -> float:
-    """Return the mean over the values of how many of their neighbours equal them."""
-    met = np.bincount(here, minlength=n)
-    same = np.bincount(here[here == there], minlength=n)
-    return float(np.mean(same[met > 0] / met[met > 0]))
+@dataclass
+class _Neighbours:
+    """What the voxels of each value have beside them: neighbours, and equal ones."""
+
+    met: Counts
+    same: Counts
+    unequal: int = 0
+    jumps: int = 0
+
+    def add(self, values: Array, here: Counts, there: Counts) -> None:
+        """Count pairs of neighbours, given as indices of their values."""
+        differ = here != there
+        self.met += np.bincount(here, minlength=len(values))
+        self.same += np.bincount(here[~differ], minlength=len(values))
+        first, second = (values[one[differ]].astype(np.int64) for one in (here, there))
+        self.unequal += len(first)
+        self.jumps += int(np.count_nonzero(np.abs(first - second) > 1))
+
+    @property
+    def share_of_equals(self) -> float:
+        """Mean over the values of how many of their neighbours equal them."""
+        known = self.met > 0
+        return float(np.mean(self.same[known] / self.met[known]))
+
+    @property
+    def mostly_jump(self) -> bool:
+        """Whether most unequal neighbours are more than one grey level apart."""
+        return self.jumps > 0.5 * self.unequal or self.unequal == 0
 
 
-def _coded(
-    plane: Array,
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Return the values there are, which one is where, and how often each is."""
-    # Counting is ten times faster than np.unique, which sorts.
+def _neighbours(plane: Array, values: Array, common: int) -> _Neighbours:
+    """Count neighbours of which neither has the most common value."""
+    found = _Neighbours(np.zeros(len(values), np.intp), np.zeros(len(values), np.intp))
+    number = _numbering(values)
+    step = _strip_rows(plane)
+    for top in range(0, len(plane), step):
+        coded = number(plane[top : top + step + 1])
+        own = coded[:step]
+        for here, there in ((own[:, :-1], own[:, 1:]), (coded[:-1], coded[1:])):
+            kept = (here != common) & (there != common)
+            found.add(values, here[kept], there[kept])
+    return found
+
+
+def _values(plane: Array) -> tuple[Array, Counts]:
+    """Return the values there are, and how often each is."""
     lowest = int(plane.min())
-    shifted = plane.astype(np.intp) - lowest
-    counts = np.bincount(shifted.ravel())
+    span = int(plane.max()) - lowest
+    if span >= WIDE:
+        return np.unique(plane, return_counts=True)
+    # Counting is ten times faster than np.unique, which sorts.
+    counts = np.zeros(span + 1, np.intp)
+    step = _strip_rows(plane)
+    for top in range(0, len(plane), step):
+        shifted = plane[top : top + step].astype(np.intp) - lowest
+        counts += np.bincount(shifted.ravel(), minlength=span + 1)
     present = np.flatnonzero(counts)
-    numbers = np.cumsum(counts > 0) - 1
-    return present + lowest, numbers[shifted], counts[present]
+    return present + lowest, counts[present]
 
 
-def _pairs(
-    coded: NDArray[np.intp], common: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """List neighbours of which neither has the most common value."""
-    here = np.concatenate([coded[:, :-1].ravel(), coded[:-1].ravel()])
-    there = np.concatenate([coded[:, 1:].ravel(), coded[1:].ravel()])
-    kept = (here != common) & (there != common)
-    return here[kept], there[kept]
+def _numbering(values: Array) -> Callable[[Array], Counts]:
+    """Return what turns values into their indices among these, which are sorted."""
+    lowest = int(values[0])
+    span = int(values[-1]) - lowest
+    if span >= WIDE:
+        return lambda part: np.searchsorted(values, part)
+    table = np.zeros(span + 1, np.intp)
+    table[values - lowest] = np.arange(len(values))
+    return lambda part: table[part.astype(np.intp) - lowest]
 
 
-def _jumps(values: Array, here: NDArray[np.intp], there: NDArray[np.intp]) -> bool:
-    """Say whether most unequal neighbours are more than one grey level apart."""
-    differ = here != there
-    if not differ.any():
-        return True
-    steps = np.abs(
-        values[here[differ]].astype(np.int64) - values[there[differ]].astype(np.int64)
-    )
-    return bool(np.mean(steps > 1) > 0.5)
+def _strip_rows(plane: Array) -> int:
+    """Return how many rows are looked at together: slices may be huge."""
+    return max(1, STRIP // max(1, plane.shape[1]))
 
 
 def _check_finite(volume: Volume) -> None:
