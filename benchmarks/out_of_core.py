@@ -5,7 +5,7 @@
     python benchmarks/out_of_core.py kill --times 20
     python benchmarks/out_of_core.py scaling --folder /scratch --slices 16
     python benchmarks/out_of_core.py giants
-    python benchmarks/out_of_core.py image --folder /scratch --slices 300
+    python benchmarks/out_of_core.py image --folder /scratch --slices 1200 --side 2048
 
 ``maps`` generates the probability maps of a volume of 4096×4096 pixels a slice, tile by
 tile: thousands of mitochondria, many of which touch.  ``peak`` makes instances of them
@@ -13,12 +13,13 @@ in a process of its own and prints its wall time, processor time and peak reside
 memory.  ``kill`` kills runs of a small volume at random moments and compares what
 comes out in the end with a run that was left alone.  ``scaling`` compares one worker
 with two.  ``giants`` measures how well the watershed agrees where parts of the mask are
-larger than the memory.  ``image`` writes a TIFF of 16 bits and so many slices of
-4096×4096 pixels at 40, 4 and 4 nm, made of synthetic tissue and its mirror images, for
-the whole way from image to result under a limit of memory that the system keeps:
+larger than the memory.  ``image`` writes a TIFF of 16 bits and so many slices at
+40, 4 and 4 nm, made of synthetic tissue and its mirror images, for the whole way from
+image to result under a limit of memory that the system keeps:
 
-    systemd-run --user --scope -p MemoryMax=1G -p MemorySwapMax=0 napari-mitoseg \\
-        segment /scratch/image-300-4096.tif --out /scratch/limited --format zarr
+    systemd-run --user --scope -p MemoryMax=1G -p MemorySwapMax=0 napari-mitoseg
+    segment /scratch/image-1200-2048.tif --spacing 40,4,4 --out /scratch/limited
+    --format zarr --memory 0.9
 """
 
 import argparse
@@ -26,7 +27,6 @@ import hashlib
 import multiprocessing
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -166,9 +166,10 @@ def peak(options: argparse.Namespace) -> None:
     for name in ("slices", "side", "memory", "workers"):
         command += [f"--{name}", str(getattr(options, name))]
     start, load = time.perf_counter(), os.getloadavg()[0]
-    subprocess.run(command, check=True)
+    _, status, used = os.wait4(subprocess.Popen(command).pid, 0)
+    if status:
+        sys.exit(os.waitstatus_to_exitcode(status))
     wall = time.perf_counter() - start
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     voxels = options.slices * options.side**2 / 1e9
     print(f"{'×'.join(map(str, shape_of(options)))} ({voxels:.2f} Gvoxel)")
     print(f"  memory given          {options.memory:8.2f} GB")

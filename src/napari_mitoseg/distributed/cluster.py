@@ -1,6 +1,8 @@
 """The workers of a dask cluster, on this machine or on others."""
 
+import ctypes
 import itertools
+import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,12 @@ LIMIT_SHARE = 0.7
 """Of the memory at which dask kills a worker."""
 
 CONNECT_SECONDS = 20
+
+LINUX = sys.platform == "linux"
+
+MALLOC = {-1: 2**27, -3: 2**25}
+"""Bytes above which glibc gives freed memory back: its ``M_TRIM_THRESHOLD`` for the end
+of the heap, ``M_MMAP_THRESHOLD`` for single arrays."""
 
 
 class DaskEngine:
@@ -151,6 +159,7 @@ def open_engine(workers: int = 1, scheduler: str | None = None) -> Generator[Eng
         return
     with _cluster(workers, scheduler) as client:
         _check_versions(client.run(_version))
+        client.run(_keep_freed_memory)
         yield DaskEngine(client)
 
 
@@ -212,6 +221,15 @@ def _cluster(workers: int, scheduler: str | None) -> "Generator[Client]":
 
 def _version() -> str:
     return __version__
+
+
+def _keep_freed_memory() -> bool:
+    """Undo that dask makes glibc give every array back at once; say if there is glibc.
+
+    All arrays of a block would be paged in anew, which takes as long as some steps.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if LINUX else None
+    return mallopt is not None and all(mallopt(*one) for one in MALLOC.items())
 
 
 def _check_versions(found: Mapping[str, str]) -> None:
