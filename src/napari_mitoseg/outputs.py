@@ -61,7 +61,8 @@ def write_result(result: Result, folder: Path, kind: Format) -> Job[tuple[Path, 
     kind : {"tiff", "zarr"}
         ``semantic.tif``, ``boundary.tif`` (uint8 0/1) and ``instances.tif`` (uint32),
         or one ``result.ome.zarr``. What preprocessing has measured goes into a table
-        of its own, ``registration.csv`` for example.
+        of its own, ``registration.csv`` for example. What covers a part of the image
+        says in the OME-Zarr where that lies; TIFFs have no place for it.
 
     Yields
     ------
@@ -193,7 +194,8 @@ def _write(result: Result, name: str, path: Path) -> None:
         "instances": segmentation.labels,
     }
     if name == ZARR:
-        write_result_zarr(path, None, volumes, spacing)
+        origin = (0, 0, 0) if result.basis is None else result.basis.region.start
+        write_result_zarr(path, None, volumes, spacing, origin=origin)
     elif name == TABLE:
         table = drain(measure_labels(segmentation.labels, spacing))
         write_table_csv(path, table.columns)

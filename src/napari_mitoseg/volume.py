@@ -3,6 +3,7 @@
 Axes are ZYX everywhere.  Every conversion of physical units lives here.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -41,6 +42,9 @@ NANOMETRES: dict[str, float] = {
     "å": 0.1,
     "angstrom": 0.1,
 }
+
+_ENDS = re.compile(r"\s*([0-9]{0,18}):([0-9]{0,18})\s*")
+"""First and past-the-end voxel along an axis, as in ``10:20``."""
 
 
 def in_nanometres(value: float, unit: str) -> float | None:
@@ -201,6 +205,56 @@ class Region:
         z, y, x = shape
         return cls((0, 0, 0), (z, y, x))
 
+    @classmethod
+    def parse(cls, text: str, shape: Sequence[int]) -> "Region":
+        """Read a region as it is written on the command line.
+
+        Parameters
+        ----------
+        text : str
+            ``z0:z1,y0:y1,x0:x1``, half-open; an end that is left out is that of the
+            volume.
+        shape : sequence of int
+            Size of the volume along z, y, x.
+
+        Returns
+        -------
+        Region
+            Inside the volume.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it is written otherwise, holds no voxel, or reaches beyond the volume.
+
+        Examples
+        --------
+        >>> Region.parse("2:4,:,16:", (8, 32, 32))
+        Region(start=(2, 0, 16), stop=(4, 32, 32))
+        """
+        ends = [_ENDS.fullmatch(part) for part in text.split(",")]
+        found = [
+            (int(end[1] or 0), int(end[2] or n))
+            for end, n in zip(ends, shape, strict=False)
+            if end is not None
+        ]
+        is_inside = all(a < b <= n for (a, b), n in zip(found, shape, strict=False))
+        if len(ends) != 3 or len(found) != 3 or not is_inside:
+            msg = (
+                f"The region was given as {text!r}, for a volume of shape "
+                f"{tuple(shape)}. Give z, y and x as z0:z1,y0:y1,x0:x1, in voxels "
+                f"inside the volume, the first and the one behind the last: "
+                f"{cls.whole(shape)} is all of it, and so is :,:,:"
+            )
+            raise InvalidParameterError(msg)
+        (z0, z1), (y0, y1), (x0, x1) = found
+        return cls((z0, y0, x0), (z1, y1, x1))
+
+    def __str__(self) -> str:
+        """Write the region as `parse` reads it."""
+        ends = zip(self.start, self.stop, strict=True)
+        return ",".join(f"{a}:{b}" for a, b in ends)
+
     @property
     def shape(self) -> Shape:
         """Size along z, y, x."""
@@ -212,6 +266,12 @@ class Region:
         """Index of the region."""
         z, y, x = (slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
         return z, y, x
+
+    def moved(self, by: Shape) -> "Region":
+        """Return the region some voxels further along z, y, x."""
+        start = tuple(a + d for a, d in zip(self.start, by, strict=True))
+        stop = tuple(b + d for b, d in zip(self.stop, by, strict=True))
+        return Region((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
 
     def within(self, shape: Sequence[int]) -> "Region":
         """Clip to a volume of this shape.

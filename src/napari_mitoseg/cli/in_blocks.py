@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 from napari_mitoseg.cli.console import run, tell
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Shape
+from napari_mitoseg.volume import Region, Shape
 
 if TYPE_CHECKING:
     from napari_mitoseg.distributed.sources import FileSource
@@ -59,7 +59,7 @@ class BlockOptions:
         Parameters
         ----------
         shape : tuple of int
-            Size of the volume, ZYX.
+            Size of what is segmented, ZYX.
         out : Path
             Where the result goes.
         kind : {"tiff", "zarr"}
@@ -98,7 +98,11 @@ AS_FITS = BlockOptions()
 
 
 def segment_in_blocks(
-    source: "FileSource", recipe: Recipe, out: Path, options: BlockOptions
+    source: "FileSource",
+    recipe: Recipe,
+    out: Path,
+    options: BlockOptions,
+    region: Region,
 ) -> int:
     """Segment a volume block by block; say how to go on if that is broken off.
 
@@ -112,6 +116,8 @@ def segment_in_blocks(
         Folder for the result.
     options : BlockOptions
         Memory and workers.
+    region : Region
+        Part to segment.
 
     Returns
     -------
@@ -126,5 +132,5 @@ def segment_in_blocks(
         tell(f"Going on with the unfinished run in {out}")
     with open_engine(options.workers, options.scheduler) as engine:
         means = Means(options.n_bytes, engine, options.restart)
-        result = run(segment_blocks(source, recipe, out, means))
+        result = run(segment_blocks(source, recipe, out, means, region))
     return result.n_objects

@@ -14,6 +14,9 @@ from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.models.zoo import ModelCard
 from napari_mitoseg.recipe import Recipe
+from napari_mitoseg.volume import Region
+
+WHOLE = ":,:,:"
 
 
 @app.command
@@ -25,6 +28,7 @@ def segment(  # noqa: PLR0913 - the options of the command
     model: str | None = None,
     recipe: Path | None = None,
     opening: Opening = AS_STORED,
+    region: str | None = None,
     device: DeviceName | None = None,
     augmentation: Literal[1, 4, 8] | None = None,
     format: Literal["tiff", "zarr"] = "tiff",  # noqa: A002 - the option's name
@@ -44,6 +48,9 @@ def segment(  # noqa: PLR0913 - the options of the command
         Recipe to replay; the default recipe when absent.
     opening : Opening
         How the stack is opened.
+    region : str, optional
+        Part to segment, as z0:z1,y0:y1,x0:x1 in voxels (10:40,0:512,256:768), the first
+        and the one behind the last; an end that is left out is that of the stack.
     device : {"auto", "cpu", "cuda", "mps"}, optional
         Where the network runs; overrides the recipe's.
     augmentation : {1, 4, 8}, optional
@@ -60,14 +67,16 @@ def segment(  # noqa: PLR0913 - the options of the command
     chosen = Recipe.load(recipe) if recipe else Recipe()
     chosen = chosen.with_overrides(model, device, augmentation)
     volume = opening.read(image)
+    part = Region.parse(region or WHOLE, volume.shape)
+    name = f"{region} of {volume.name}" if region else volume.name
     check_writable(out)
-    if options.wanted(volume.shape, out, format):
-        found = segment_in_blocks(opening.source(image), chosen, out, options)
-        _say_found(found, volume.name, out)
+    if options.wanted(part.shape, out, format):
+        found = segment_in_blocks(opening.source(image), chosen, out, options, part)
+        _say_found(found, name, out)
         return
-    result = run(run_recipe(volume, chosen))
+    result = run(run_recipe(volume, chosen, region=part))
     run(write_result(result, out, format))
-    _say_found(int(result.segmentation.labels.max(initial=0)), volume.name, out)
+    _say_found(int(result.segmentation.labels.max(initial=0)), name, out)
     for note in result.notes:
         tell(note)
 

@@ -23,7 +23,7 @@ from napari_mitoseg.io.atomic import check_writable
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.user_folders import data_folder
-from napari_mitoseg.volume import Spacing
+from napari_mitoseg.volume import Region, Spacing
 
 FOLDER_VARIABLE = "MITOSEG_RUNS"
 LOG = "log.txt"
@@ -54,6 +54,8 @@ class Order:
         Where the result goes.
     settings : BlockSettings
         Memory and workers.
+    region : Region or None
+        Part to segment; everything where it is None.
     """
 
     image: Path
@@ -61,6 +63,7 @@ class Order:
     recipe: Recipe
     folder: Path
     settings: BlockSettings = field(default_factory=BlockSettings)
+    region: Region | None = None
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -70,6 +73,7 @@ class Order:
             "--out": self.folder,
             "--recipe": notes_of(self.folder) / RECIPE,
             "--spacing": ",".join(f"{v!r}" for v in self.spacing),
+            "--region": self.region or "",
             "--format": "zarr",
             "--memory": f"{use.memory:g}" if use.memory else "",
             "--workers": use.workers if use.workers > 1 else "",

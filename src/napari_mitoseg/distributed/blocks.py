@@ -160,16 +160,9 @@ def plan_cutting(shape: Shape, memory: int) -> Cutting:
     InvalidParameterError
         If not even a single slice, or the smallest block, fits.
     """
+    check_memory(shape, memory)
     left = memory - PROGRAM_BYTES
     depth, height, width = shape
-    needed = max(height * width, min(math.prod(CHUNK), math.prod(shape)))
-    if left < needed * VOXEL_BYTES:
-        least = PROGRAM_BYTES + needed * VOXEL_BYTES
-        msg = (
-            f"{memory / 1e9:.2g} GB of memory are too little for slices of {height} × "
-            f"{width} pixels: give each worker at least {least / 1e9:.2g} GB."
-        )
-        raise InvalidParameterError(msg)
     slices = _slices(left, height * width)
     voxels = min(left // VOXEL_BYTES, MOST_VOXELS)
     # Of few slices larger chunks, that there are not too many files.
@@ -183,6 +176,32 @@ def plan_cutting(shape: Shape, memory: int) -> Cutting:
         layers=Grid(shape, (slices, height, width)),
         window=left // VOXEL_BYTES,
     )
+
+
+def check_memory(shape: Shape, memory: int) -> None:
+    """Refuse too little memory for a slice of a volume, or the smallest block.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Size of the volume, ZYX.
+    memory : int
+        Bytes that one process may take.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is too little.
+    """
+    _, height, width = shape
+    needed = max(height * width, min(math.prod(CHUNK), math.prod(shape)))
+    if memory - PROGRAM_BYTES < needed * VOXEL_BYTES:
+        least = PROGRAM_BYTES + needed * VOXEL_BYTES
+        msg = (
+            f"{memory / 1e9:.2g} GB of memory are too little for slices of {height} × "
+            f"{width} pixels: give each worker at least {least / 1e9:.2g} GB."
+        )
+        raise InvalidParameterError(msg)
 
 
 def _slices(memory: int, pixels: int) -> int:

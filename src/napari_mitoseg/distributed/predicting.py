@@ -8,7 +8,7 @@ from typing import ClassVar
 from napari_mitoseg.distributed.blocks import Block
 from napari_mitoseg.distributed.engine import Site
 from napari_mitoseg.distributed.run_folder import Found, RunFolder, replacing
-from napari_mitoseg.distributed.sources import Source
+from napari_mitoseg.distributed.sources import PartSource, Source
 from napari_mitoseg.distributed.state import BlockState, there
 from napari_mitoseg.distributed.views import Stored
 from napari_mitoseg.errors import WeightsError
@@ -18,7 +18,7 @@ from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import Job, drain
 from napari_mitoseg.models.zoo import TrainedModel, load_model
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Volume
+from napari_mitoseg.volume import Region, Shape, Volume
 
 SETTINGS = "inference.json"
 
@@ -39,6 +39,8 @@ class PredictBlock:
         With tiles that do not depend on the block.
     targets : mapping of str to Stored
         Where the maps go.
+    origin : tuple of int
+        Where the first voxel of the blocks lies in the image, ZYX.
     """
 
     source: Source
@@ -46,6 +48,7 @@ class PredictBlock:
     sha256: str
     settings: InferenceSettings
     targets: Mapping[str, Stored]
+    origin: Shape = (0, 0, 0)
 
     resource: ClassVar[str] = "GPU"
     """What workers are preferred for it, where some are said to have it."""
@@ -53,7 +56,8 @@ class PredictBlock:
     def __call__(self, block: Block) -> Found:
         """Predict a block."""
         volume, model = self.source.open(), _loaded(self.model, self.sha256)
-        maps = drain(predict_maps(volume, model, self.settings, block.region))
+        region = block.region.moved(self.origin)
+        maps = drain(predict_maps(volume, model, self.settings, region))
         self.source.check()
         values = {"semantic": maps.semantic, "boundary": maps.boundary}
         for name, target in self.targets.items():
@@ -61,8 +65,10 @@ class PredictBlock:
         return {}
 
 
-def predict_blocks(site: Site, source: Source, recipe: Recipe) -> Job[BlockState]:
-    """Predict the maps of a volume, into arrays on disk.
+def predict_blocks(
+    site: Site, source: Source, recipe: Recipe, region: Region
+) -> Job[BlockState]:
+    """Predict the maps of a part of a volume, into arrays on disk.
 
     Parameters
     ----------
@@ -72,6 +78,8 @@ def predict_blocks(site: Site, source: Source, recipe: Recipe) -> Job[BlockState
         The image as the network sees it.
     recipe : Recipe
         Which model, with the checksum of its weights, and how it is applied.
+    region : Region
+        The part; the network looks at what lies around it, too.
 
     Yields
     ------
@@ -92,14 +100,17 @@ def predict_blocks(site: Site, source: Source, recipe: Recipe) -> Job[BlockState
         for output in ("semantic", "boundary")
         if output in model.network.outputs
     }
+    # On the whole volume: tiles of a part are cut as large as those of the whole.
     fixed = _settled(site.folder, volume, model, recipe.inference)
-    task = PredictBlock(source, recipe.model, recipe.weights_sha256, fixed, targets)
+    sha256, origin = recipe.weights_sha256, region.start
+    task = PredictBlock(source, recipe.model, sha256, fixed, targets, origin)
     yield from site.finish("predict", task, list(cutting.layers), "Predicting")
     return BlockState(
         targets["semantic"],
         targets.get("boundary"),
         volume.spacing or model.card.spacing,
-        image=source,
+        image=PartSource(source, region),
+        origin=origin,
     )
 
 

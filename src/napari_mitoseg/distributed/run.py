@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari_mitoseg.distributed.blocks import plan_cutting
+from napari_mitoseg.distributed.blocks import check_memory, plan_cutting
 from napari_mitoseg.distributed.chain import run_chain
 from napari_mitoseg.distributed.engine import Engine, SerialEngine, Site
 from napari_mitoseg.distributed.global_steps import check_chain
@@ -15,7 +15,7 @@ from napari_mitoseg.distributed.run_folder import (
     opened,
     read_identity,
 )
-from napari_mitoseg.distributed.sources import PreparedSource, Source
+from napari_mitoseg.distributed.sources import PartSource, PreparedSource, Source
 from napari_mitoseg.distributed.state import BlockState
 from napari_mitoseg.distributed.status import telling
 from napari_mitoseg.distributed.views import View
@@ -26,7 +26,7 @@ from napari_mitoseg.models.zoo import load_model
 from napari_mitoseg.pipeline import check_weights, completed
 from napari_mitoseg.postprocessing import Chain
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Shape, Spacing
+from napari_mitoseg.volume import Region, Shape, Spacing
 
 PREDICTED_AT, SEGMENTED_AT = 0.85, 0.9
 """Shares of the progress bar: the network takes most of the time."""
@@ -70,7 +70,11 @@ class Means:
 
 
 def segment_blocks(
-    source: Source, recipe: Recipe, folder: Path, means: Means | None = None
+    source: Source,
+    recipe: Recipe,
+    folder: Path,
+    means: Means | None = None,
+    region: Region | None = None,
 ) -> Job[BlockResult]:
     """Segment a volume that may be larger than the memory.
 
@@ -84,6 +88,8 @@ def segment_blocks(
         Where ``result.ome.zarr``, ``measurements.csv`` and ``recipe.json`` go.
     means : Means, optional
         Memory, and who works.
+    region : Region, optional
+        Part to segment, as by `run_recipe`; everything when absent.
 
     Yields
     ------
@@ -98,8 +104,8 @@ def segment_blocks(
     Raises
     ------
     InvalidParameterError
-        If a step cannot go over blocks, the memory is too small, or an unfinished run
-        in the folder was another one.
+        If a step cannot go over blocks, the memory is too small, the region is empty,
+        or an unfinished run in the folder was another one.
     ReadError
         If the image cannot be read; what is finished is kept.
     WriteError
@@ -108,7 +114,7 @@ def segment_blocks(
     Notes
     -----
     A run that was closed, killed or refused by the disk goes on where it was when it is
-    begun again with the same image, recipe and folder.
+    begun again with the same image, region, recipe and folder.
     """
     means = means or Means()
     prepared = PreparedSource(source, recipe.preprocessing, recipe.inference.device)
@@ -119,15 +125,17 @@ def segment_blocks(
     card = load_model(recipe.model).card
     check_weights(recipe, card)
     recipe = completed(recipe, card)
-    identity = {"input": source.identity(), "recipe": recipe.model_dump(mode="json")}
+    part = (region or Region.whole(volume.shape)).within(volume.shape)
+    wanted = PartSource(source, part).identity()
+    identity = {"input": wanted, "recipe": recipe.model_dump(mode="json")}
 
     def work(site: Site) -> Job[BlockState]:
-        predicted = predict_blocks(site, prepared, recipe)
+        predicted = predict_blocks(site, prepared, recipe, part)
         state = yield from phase(predicted, 0.0, PREDICTED_AT)
         chain = run_chain(site, recipe.postprocessing, state)
         return (yield from phase(chain, PREDICTED_AT, 1.0))
 
-    run = _Run(folder, identity, volume.shape, recipe)
+    run = _Run(folder, identity, part.shape, recipe, volume.shape)
     return (yield from run.through(work, means))
 
 
@@ -188,10 +196,13 @@ class _Run:
     identity: Mapping[str, Any]
     shape: Shape
     recipe: Recipe | None
+    image: Shape | None = None
+    """Of what is read, if that is larger: the network takes whole slices of it."""
 
     def through(self, work: Work, means: Means) -> Job[BlockResult]:
         """Begin or go on, work, write, and show the result."""
         memory = self._memory(means)
+        check_memory(self.image or self.shape, memory)
         cutting = plan_cutting(self.shape, memory)
         identity = {**self.identity, "memory": memory}
         with opened(self.folder, identity, restart=means.restart) as kept:

@@ -13,7 +13,7 @@ from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.io.read import read_volume
 from napari_mitoseg.preprocessing import Pipeline
 from napari_mitoseg.restoration import with_networks
-from napari_mitoseg.volume import Spacing, Volume
+from napari_mitoseg.volume import Region, Spacing, Volume
 
 
 class Source(Protocol):
@@ -138,6 +138,34 @@ class PreparedSource:
     def identity(self) -> Mapping[str, Any]:
         """Return what tells the image as it was given from others."""
         return self.source.identity()
+
+    def check(self) -> None:
+        """Raise ReadError if the image has gone."""
+        self.source.check()
+
+
+@dataclass(frozen=True)
+class PartSource:
+    """A part of an image.
+
+    Attributes
+    ----------
+    source : Source
+        The image.
+    region : Region
+        The part.
+    """
+
+    source: Source
+    region: Region
+
+    def open(self) -> Volume:
+        """Return the part; nothing of it is read yet."""
+        return self.source.open().crop(self.region)
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return what tells the part from others."""
+        return {**self.source.identity(), "region": str(self.region)}
 
     def check(self) -> None:
         """Raise ReadError if the image has gone."""

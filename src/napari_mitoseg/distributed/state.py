@@ -6,7 +6,7 @@ from typing import TypeVar
 from napari_mitoseg.distributed.sources import Source
 from napari_mitoseg.distributed.views import View
 from napari_mitoseg.postprocessing import Kind
-from napari_mitoseg.volume import Array, Spacing
+from napari_mitoseg.volume import Array, Shape, Spacing
 
 Made = TypeVar("Made")
 
@@ -58,6 +58,8 @@ class BlockState:
         Whether they cover whole objects.
     image : Source or None
         What the maps were predicted from.
+    origin : tuple of int
+        Where the first voxel lies in the image, ZYX.
     """
 
     semantic_map: View
@@ -70,6 +72,7 @@ class BlockState:
     labels: BlockLabels | None = None
     is_grown: bool = False
     image: Source | None = None
+    origin: Shape = (0, 0, 0)
 
     @property
     def mask(self) -> View:

@@ -133,7 +133,7 @@ def write_blocks(
         INSTANCES: there(state.labels).view,
     }
     root, shape = site.folder.path / ZARR, site.cutting.shape
-    factors = _create(root, shape, state.spacing)
+    factors = _create(root, shape, state.spacing, state.origin)
     fine = _aligned(shape, site.cutting.blocks.block)
     task = WriteBlock(views, root)
     job = site.finish("write-0", task, list(fine), "Writing the result")
@@ -188,7 +188,9 @@ def publish(work: RunFolder, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in names if (folder / name).exists())
 
 
-def _create(root: Path, shape: Shape, spacing: Spacing) -> tuple[Shape, ...]:
+def _create(
+    root: Path, shape: Shape, spacing: Spacing, origin: Shape
+) -> tuple[Shape, ...]:
     """Make the OME-Zarr, unless an earlier run has."""
     types: dict[str, np.dtype[Any]] = {
         "semantic": np.dtype(np.uint8),
@@ -196,7 +198,7 @@ def _create(root: Path, shape: Shape, spacing: Spacing) -> tuple[Shape, ...]:
         INSTANCES: np.dtype(np.uint32),
     }
     draft = root.with_name(f".new-{root.name}")
-    factors = create_result_zarr(draft, types, shape, spacing)
+    factors = create_result_zarr(draft, types, shape, spacing, origin)
     if root.exists():
         shutil.rmtree(draft)
     else:

@@ -7,6 +7,7 @@ References
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from napari_mitoseg.errors import ReadError
@@ -14,6 +15,8 @@ from napari_mitoseg.io.calibration import spacing_of
 from napari_mitoseg.volume import Shape, Spacing
 
 Json = Mapping[str, Any]
+Place = tuple[float, float, float]
+NOWHERE: Place = (0.0, 0.0, 0.0)
 
 EARLY_AXES = "tczyx"
 """Axes of OME-Zarr 0.1 and 0.2, which do not name them."""
@@ -36,11 +39,14 @@ class Multiscales:
         Name and unit of each axis; no names where the file has none.
     scales : tuple of tuple of float
         Per array, distance between its voxels along each axis; empty if not stated.
+    positions : tuple of tuple of float
+        Per array, where its first voxel lies along each axis; empty if not stated.
     """
 
     paths: tuple[str, ...]
     axes: tuple[tuple[str, str | None], ...]
     scales: tuple[tuple[float, ...], ...]
+    positions: tuple[tuple[float, ...], ...] = ()
 
     def letters(self, n_axes: int) -> str:
         """Return one lower-case letter an axis.
@@ -86,6 +92,36 @@ class Multiscales:
             )
         )
 
+    def origin(self, level: int) -> Place:
+        """Return where the first voxel of an array lies, in its voxels, ZYX.
+
+        Parameters
+        ----------
+        level : int
+            Number of the array in `paths`.
+
+        Returns
+        -------
+        tuple of float
+            0, 0, 0 where nothing else is stated.
+
+        Examples
+        --------
+        >>> axes = (("z", None), ("y", None), ("x", None))
+        >>> Multiscales(("0",), axes, ((40, 8, 8),), ((80, 0, 24),)).origin(0)
+        (2.0, 0.0, 3.0)
+        """
+        places = self.positions[level] if self.positions else ()
+        scales = self.scales[level]
+        if not len(places) == len(scales) == len(self.axes):
+            return NOWHERE
+        found = {
+            name: place / scale
+            for (name, _), place, scale in zip(self.axes, places, scales, strict=True)
+            if scale and isfinite(place / scale)
+        }
+        return found.get("z", 0.0), found.get("y", 0.0), found.get("x", 0.0)
+
 
 def ngff_of(attributes: Json) -> Json:
     """Return the OME part of a group's attributes, of any version."""
@@ -118,6 +154,7 @@ def parse_multiscales(ngff: Json, name: str) -> Multiscales:
         levels = image["datasets"]
         axes = tuple(map(_axis, image.get("axes", ())))
         scales = tuple(_scale(level, image) for level in levels)
+        positions = tuple(_position(level, image) for level in levels)
         paths = tuple(str(level["path"]) for level in levels)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         msg = (
@@ -132,7 +169,7 @@ def parse_multiscales(ngff: Json, name: str) -> Multiscales:
             f"{MOST_LEVELS} are read. Write it again."
         )
         raise ReadError(msg)
-    return Multiscales(paths, axes, scales)
+    return Multiscales(paths, axes, scales, positions)
 
 
 def describe_multiscales(
@@ -141,6 +178,7 @@ def describe_multiscales(
     factors: Sequence[Shape],
     *,
     averaged: bool,
+    origin: Shape = (0, 0, 0),
 ) -> dict[str, Any]:
     """Write the multiscales of one image.
 
@@ -156,6 +194,8 @@ def describe_multiscales(
     averaged : bool
         Whether a coarse voxel is the mean of fine ones, so that its centre lies
         between theirs, or the first of them.
+    origin : tuple of int
+        Where the first voxel lies in what this is a part of, in voxels, ZYX.
 
     Returns
     -------
@@ -171,7 +211,9 @@ def describe_multiscales(
         "datasets": [
             {
                 "path": str(level),
-                "coordinateTransformations": _transformations(fine, factor, averaged),
+                "coordinateTransformations": _transformations(
+                    fine, factor, _first_centre(factor, origin, averaged=averaged)
+                ),
             }
             for level, factor in enumerate(factors)
         ],
@@ -181,14 +223,23 @@ def describe_multiscales(
 
 
 def _transformations(
-    fine: Spacing, factor: Shape, averaged: bool
+    fine: Spacing, factor: Shape, place: Place
 ) -> list[dict[str, Any]]:
-    pairs = list(zip(fine, factor, strict=True))
+    pairs = zip(fine, factor, strict=True)
     scale = {"type": "scale", "scale": [s * f for s, f in pairs]}
-    if not averaged or max(factor) == 1:
+    if not any(place):
         return [scale]
-    shift = [s * (f - 1) / 2 for s, f in pairs]
+    shift = [s * p for s, p in zip(fine, place, strict=True)]
     return [scale, {"type": "translation", "translation": shift}]
+
+
+def _first_centre(factor: Shape, origin: Shape, *, averaged: bool) -> Place:
+    """Return where the first voxel of a level lies, in voxels of full resolution."""
+    z, y, x = (
+        o + (f - 1) / 2 if averaged else float(o)
+        for o, f in zip(origin, factor, strict=True)
+    )
+    return z, y, x
 
 
 def _axis(axis: object) -> tuple[str, str | None]:
@@ -210,9 +261,27 @@ def _scale(level: Json, image: Json) -> tuple[float, ...]:
     return tuple(own[0])
 
 
+def _position(level: Json, image: Json) -> tuple[float, ...]:
+    """Return where the first voxel of a level lies, as the whole image is placed."""
+    place = _summed(_stated(level, "translation"))
+    for scale in _scales(image):
+        place = [a * b for a, b in zip(place, scale, strict=True)] if place else []
+    further = _summed(_stated(image, "translation"))
+    return tuple(_summed([part for part in (place, further) if part]))
+
+
+def _summed(vectors: Sequence[Sequence[float]]) -> list[float]:
+    return [sum(values) for values in zip(*vectors, strict=True)]
+
+
 def _scales(described: Json) -> list[list[float]]:
+    return _stated(described, "scale")
+
+
+def _stated(described: Json, kind: str) -> list[list[float]]:
+    """Return the transformations of a kind, in order."""
     return [
-        [float(value) for value in transformation["scale"]]
+        [float(value) for value in transformation[kind]]
         for transformation in described.get("coordinateTransformations") or ()
-        if transformation.get("type") == "scale" and "scale" in transformation
+        if transformation.get("type") == kind and kind in transformation
     ]

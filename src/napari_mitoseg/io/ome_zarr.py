@@ -6,6 +6,7 @@ installation, and builds its pyramids in memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from napari_mitoseg.io.limits import check_parts, check_plane_size
 from napari_mitoseg.io.multiscales import (
     VERSION,
     Multiscales,
+    Place,
     describe_multiscales,
     ngff_of,
     parse_multiscales,
@@ -112,7 +114,26 @@ def labels_path(path: Path, name: str | None = None) -> Path:
     return within / chosen
 
 
-def open_levels(path: Path) -> tuple[list[zarr.Array[Any]], Spacing | None]:
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """All resolutions of an image.
+
+    Attributes
+    ----------
+    arrays : list of zarr.Array, shape (Z, Y, X) each
+        Finest first.
+    spacing : tuple of float or None
+        Of the finest, nm, ZYX.
+    origin : tuple of float
+        Where its first voxel lies in what it is a part of, in voxels, ZYX.
+    """
+
+    arrays: list[zarr.Array[Any]]
+    spacing: Spacing | None
+    origin: Place
+
+
+def open_levels(path: Path) -> Levels:
     """Open all resolutions of an OME-Zarr image or label image.
 
     Parameters
@@ -122,10 +143,8 @@ def open_levels(path: Path) -> tuple[list[zarr.Array[Any]], Spacing | None]:
 
     Returns
     -------
-    levels : list of zarr.Array, shape (Z, Y, X) each
-        Finest first.
-    spacing : tuple of float or None
-        Of the finest, nm, ZYX.
+    Levels
+        None of them read yet.
 
     Raises
     ------
@@ -136,8 +155,8 @@ def open_levels(path: Path) -> tuple[list[zarr.Array[Any]], Spacing | None]:
         group = _image_group(_open_group(path), path)
         image = parse_multiscales(ngff_of(group.attrs.asdict()), str(path))
         finest, _ = _finest(group, image, path)
-        levels: list[Any] = [group[name] for name in image.paths[finest:]]
-        return levels, image.spacing(finest)
+        arrays: list[Any] = [group[name] for name in image.paths[finest:]]
+        return Levels(arrays, image.spacing(finest), image.origin(finest))
 
 
 def write_result_zarr(
@@ -146,6 +165,8 @@ def write_result_zarr(
     labels: Mapping[str, LazyArray],
     spacing: Spacing | None,
     metadata: Mapping[str, Any] | None = None,
+    *,
+    origin: Shape = (0, 0, 0),
 ) -> None:
     """Write masks and labels, and the image if wanted, as one OME-Zarr.
 
@@ -161,6 +182,8 @@ def write_result_zarr(
         Distance between voxel centres in nm, ZYX.
     metadata : mapping, optional
         JSON kept under ``mitoseg`` in the attributes of the group.
+    origin : tuple of int
+        Where the first voxel lies in what this is a part of, in voxels, ZYX.
 
     Raises
     ------
@@ -190,8 +213,9 @@ def write_result_zarr(
         root = zarr.open_group(paths[path.name], mode="w", zarr_format=2)
         root.attrs.update({"mitoseg": dict(metadata)} if metadata else {})
         if image is not None:
-            _write_image(root, image, spacing)
-        _create_labels(root, {n: a.dtype for n, a in labels.items()}, shape, spacing)
+            _write_image(root, image, spacing, origin)
+        types = {name: array.dtype for name, array in labels.items()}
+        _create_labels(root, types, shape, spacing, origin)
         for name, values in labels.items():
             _write_labels(root, name, values, spacing)
 
@@ -201,6 +225,7 @@ def create_result_zarr(
     types: Mapping[str, np.dtype[Any]],
     shape: Shape,
     spacing: Spacing | None,
+    origin: Shape = (0, 0, 0),
 ) -> tuple[Shape, ...]:
     """Make the OME-Zarr of a result, to be filled part by part.
 
@@ -214,6 +239,8 @@ def create_result_zarr(
         Size of all, ZYX.
     spacing : tuple of float or None
         Distance between voxel centres in nm, ZYX.
+    origin : tuple of int
+        Where the first voxel lies in what this is a part of, in voxels, ZYX.
 
     Returns
     -------
@@ -226,7 +253,7 @@ def create_result_zarr(
     """
     root = zarr.open_group(path, mode="w", zarr_format=2)
     root.attrs.update({})
-    _create_labels(root, types, shape, spacing)
+    _create_labels(root, types, shape, spacing, origin)
     return pyramid_factors(shape, spacing)
 
 
@@ -324,9 +351,14 @@ def _no_labels(path: Path, name: str | None) -> Path:
     raise ReadError(msg)
 
 
-def _write_image(root: zarr.Group, image: Volume, spacing: Spacing | None) -> None:
+def _write_image(
+    root: zarr.Group, image: Volume, spacing: Spacing | None, origin: Shape
+) -> None:
     factors = pyramid_factors(image.shape, spacing)
-    root.attrs.update(describe_multiscales(image.name, spacing, factors, averaged=True))
+    described = describe_multiscales(
+        image.name, spacing, factors, averaged=True, origin=origin
+    )
+    root.attrs.update(described)
     for level, factor in enumerate(factors):
         dtype = image.dtype.newbyteorder("=")
         target = _create(root, level, coarse_shape(image.shape, factor), dtype)
@@ -343,6 +375,7 @@ def _create_labels(
     types: Mapping[str, np.dtype[Any]],
     shape: Shape,
     spacing: Spacing | None,
+    origin: Shape,
 ) -> None:
     """Make the arrays of labels, all 0, with what describes them."""
     group = root.create_group("labels")
@@ -351,7 +384,10 @@ def _create_labels(
     source: dict[str, JSON] = {"image": "../../"}
     for name, dtype in types.items():
         one = group.create_group(name)
-        one.attrs.update(describe_multiscales(name, spacing, factors, averaged=False))
+        described = describe_multiscales(
+            name, spacing, factors, averaged=False, origin=origin
+        )
+        one.attrs.update(described)
         one.attrs["image-label"] = {"version": VERSION, "source": source}
         for level, factor in enumerate(factors):
             _create(one, level, coarse_shape(shape, factor), stored_type(dtype))
