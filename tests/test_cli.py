@@ -13,9 +13,13 @@ import tifffile
 
 from napari_mitoseg import cli
 from napari_mitoseg.io import read_labels
+from napari_mitoseg.io.read import labels_origin
+from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.architectures import architectures
+from napari_mitoseg.models.zoo import TrainedModel
+from napari_mitoseg.pipeline import run_recipe
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Volume
+from napari_mitoseg.volume import Region, Volume
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -99,6 +103,26 @@ def test_segment_writes_the_promised_files(
     assert read_labels(out / "instances.tif").spacing == (40.0, 16.0, 16.0)
 
 
+@pytest.mark.parametrize("kind", ["tiff", "zarr"])
+def test_a_region_is_segmented_as_by_the_job(
+    segment: Command,
+    out: Path,
+    stack: Volume,
+    tiny_model: TrainedModel,
+    kind: str,
+) -> None:
+    status, said, _ = segment("--region", "2:6,:,17:100", "--format", kind)
+    assert status == 0
+    assert "in 2:6,:,17:100 of image, written to" in said
+    region = Region((2, 0, 17), (6, 128, 100))
+    result = drain(run_recipe(stack, Recipe(), region=region, model=tiny_model))
+    name = "instances.tif" if kind == "tiff" else "result.ome.zarr"
+    found = read_labels(out / name)
+    np.testing.assert_array_equal(found.read(), result.segmentation.labels)
+    placed = (0, 0, 0) if kind == "tiff" else region.start
+    assert labels_origin(out / name) == placed
+
+
 def test_the_table_has_a_row_for_every_instance(segment: Command, out: Path) -> None:
     segment()
     with (out / "measurements.csv").open(encoding="utf-8") as file:
@@ -171,6 +195,8 @@ def test_every_command_that_reads_a_stack_can_be_told_the_channel(
         (("--spacing", "40,16"), "three numbers above zero"),
         (("--spacing", "40,sixteen,16"), "three numbers above zero"),
         (("--spacing", "40,0,16"), "three numbers above zero"),
+        (("--region", "2:4"), "given as '2:4', for a volume of shape (8, 128, 128)"),
+        (("--region", "2:9,:,:"), "0:8,0:128,0:128 is all of it"),
         (("--recipe", "missing.json"), "missing.json"),
         (("--device", "tpu"), "auto"),
         (("--augmentation", "3"), "augmentation"),

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from napari_mitoseg.errors import InvalidParameterError, ReadError, ShapeError
 from napari_mitoseg.io import read_labels, read_volume, write_result_zarr
+from napari_mitoseg.io.multiscales import describe_multiscales, parse_multiscales
+from napari_mitoseg.io.ome_zarr import labels_path, open_levels
 from napari_mitoseg.io.pyramid import coarse_shape, mean, nearest
+from napari_mitoseg.io.read import labels_origin
 from napari_mitoseg.io.slabs import SlabReader
 from napari_mitoseg.volume import Volume
 
@@ -299,3 +302,56 @@ def test_levels_have_the_shape_that_is_announced(shape, factor):
     values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
     assert nearest(values, factor).shape == coarse_shape(shape, factor)
     assert mean(values, factor).shape == coarse_shape(shape, factor)
+
+
+# ------------------------------------------------------------------ placing
+
+
+def test_a_part_says_where_it_lies(tmp_path):
+    path = tmp_path / "r.zarr"
+    image = Volume((LABELS >> 24).astype(np.uint8), name="em")
+    labels = {"instances": LABELS}
+    write_result_zarr(path, image, labels, SPACING, origin=(3, 0, 100))
+    levels = open_levels(labels_path(path))
+    assert levels.origin == (3.0, 0.0, 100.0)
+    assert levels.spacing == SPACING
+    shift = [3 * SPACING[0], 0.0, 100 * SPACING[2]]
+    for name, middle in (("labels/instances", 0.0), (".", 0.5)):
+        group = zarr.open_group(path / name, mode="r")
+        for level in group.attrs["multiscales"][0]["datasets"]:
+            scale, place = level["coordinateTransformations"]
+            fine = np.array(scale["scale"]) - SPACING
+            assert place["translation"] == pytest.approx(shift + middle * fine)
+    assert labels_origin(path) == (3.0, 0.0, 100.0)
+    models = pytest.importorskip("ome_zarr_models.v04")
+    models.ImageLabel.from_zarr(
+        zarr.open_group(path / "labels" / "instances", mode="r")
+    )
+
+
+@pytest.mark.parametrize(
+    ("level", "whole", "origin"),
+    [
+        ([40.0, 0.0, 20.0], None, (2.0, 0.0, 4.0)),
+        # The whole is twice as large, and lies somewhere else.
+        ([40.0, 0.0, 20.0], ([2.0, 2.0, 2.0], [80.0, 5.0, 0.0]), (4.0, 0.5, 4.0)),
+        ([40.0, 0.0], None, (0.0, 0.0, 0.0)),
+        ([float("nan"), float("inf"), 10.0], None, (0.0, 0.0, 2.0)),
+        (None, None, (0.0, 0.0, 0.0)),
+    ],
+)
+def test_places_are_read_as_they_are_stated(level, whole, origin):
+    def stated(scale_, translation):
+        found = [{"type": "scale", "scale": scale_}]
+        if translation is not None:
+            found.append({"type": "translation", "translation": translation})
+        return found
+
+    image = describe_multiscales("m", None, [(1, 1, 1)], averaged=False)
+    (described,) = image["multiscales"]
+    described["datasets"][0]["coordinateTransformations"] = stated(
+        [20.0, 5.0, 5.0], level
+    )
+    if whole is not None:
+        described["coordinateTransformations"] = stated(*whole)
+    assert parse_multiscales(image, "m").origin(0) == origin

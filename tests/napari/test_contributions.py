@@ -24,7 +24,7 @@ from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg._napari.train import TrainWidget
 from napari_mitoseg._napari.writer import spacing_in, write_layer
 from napari_mitoseg.errors import ReadError
-from napari_mitoseg.io import limits, read_labels, write_labels
+from napari_mitoseg.io import limits, read_labels, write_labels, write_result_zarr
 from napari_mitoseg.io.label_files import label_formats
 from napari_mitoseg.samples import synthetic_em
 from napari_mitoseg.volume import Volume
@@ -96,6 +96,18 @@ def test_calibrated_tiff_becomes_a_layer_in_nm(tmp_path: Path) -> None:
     assert layer.scale.tolist() == [*SPACING]
     assert [str(unit) for unit in layer.units] == ["nanometer"] * 3
     np.testing.assert_array_equal(np.asarray(layer.data), data)
+
+
+def test_labels_of_a_region_lie_where_it_does(tmp_path: Path) -> None:
+    path = tmp_path / "result.ome.zarr"
+    labels = np.arange(24, dtype=np.uint32).reshape(2, 3, 4)
+    write_result_zarr(path, None, {"instances": labels}, SPACING, origin=(1, 5, 0))
+    (layer_data,) = read_layers(str(path))
+    layer = Layer.create(*layer_data)
+    assert isinstance(layer, Labels)
+    assert layer.translate.tolist() == [40.0, 40.0, 0.0]
+    (alone,) = read_layers(str(path / "labels" / "instances"))
+    assert Layer.create(*alone).translate.tolist() == [40.0, 40.0, 0.0]
 
 
 def test_tiff_without_spacing_is_left_to_napari(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_mitoseg.errors import MitoSegError
+from napari_mitoseg.errors import MitoSegError, ReadError
 from napari_mitoseg.volume import Volume
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -50,7 +50,8 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     -------
     list of LayerData
         An image layer, or a labels layer, with scale in nm where it is known. What
-        has areas of equal values that meet in jumps is taken for labels.
+        has areas of equal values that meet in jumps is taken for labels; those of a
+        region lie where it does in the image.
     """
     from napari_mitoseg.io.checks import is_label_volume  # noqa: PLC0415
 
@@ -58,7 +59,8 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     volume, is_image = _open(Path(first))
     if is_image and not is_label_volume(volume):
         return [image_data(volume)]
-    return [labels_data(volume)]
+    data, keywords, kind = labels_data(volume)
+    return [(data, {**keywords, **_place(Path(first), volume)}, kind)]
 
 
 def layer_keywords(volume: Volume) -> dict[str, Any]:
@@ -89,6 +91,20 @@ def labels_data(volume: Volume) -> LayerData:
     from napari_mitoseg.io.limits import in_memory  # noqa: PLC0415
 
     return in_memory(volume).data, layer_keywords(volume), "labels"
+
+
+def _place(path: Path, volume: Volume) -> dict[str, Any]:
+    """Return where the layer of labels lies, unless that is the origin."""
+    from napari_mitoseg.io.read import labels_origin  # noqa: PLC0415
+
+    try:
+        origin = labels_origin(path)
+    except ReadError:
+        # An image that is read as labels, beside labels of its own.
+        return {}
+    if not any(origin):
+        return {}
+    return {"translate": np.multiply(origin, volume.spacing or 1.0)}
 
 
 def _open(path: Path) -> tuple[Volume, bool]:

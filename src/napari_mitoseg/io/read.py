@@ -115,6 +115,28 @@ def read_labels(
     return Volume(as_labels(stack, path), given or found, _name(path))
 
 
+def labels_origin(path: str | Path) -> tuple[float, float, float]:
+    """Return where labels lie in the image they are of.
+
+    Parameters
+    ----------
+    path : str or Path
+        One that `read_labels` opens.
+
+    Returns
+    -------
+    tuple of float
+        Their first voxel in voxels of the image, ZYX: 0, 0, 0 unless they are an
+        OME-Zarr that says otherwise, as the segmentation of a region does.
+    """
+    path = Path(path)
+    if not _is_zarr(path):
+        return 0.0, 0.0, 0.0
+    from napari_mitoseg.io.ome_zarr import labels_path, open_levels  # noqa: PLC0415
+
+    return open_levels(labels_path(path)).origin
+
+
 def _open(path: Path, channel: int | None, time: int | None) -> Found:
     if not path.exists():
         msg = f"There is no file or folder {path}. Check the path."
