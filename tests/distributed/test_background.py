@@ -21,7 +21,7 @@ from napari_mitoseg.io import read_labels
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.outputs import ZARR
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Volume
+from napari_mitoseg.volume import Region, Volume
 
 SPACING = (40.0, 16.0, 16.0)
 
@@ -41,6 +41,7 @@ def order(
 def test_a_run_in_the_background_gives_the_result_of_the_command(
     order: Order, tmp_path: Path
 ) -> None:
+    order = replace(order, region=Region((2, 0, 0), (8, 100, 128)))
     background.start(order)
     assert background.is_running(order.folder)
     assert background.running_folders() == [order.folder]
@@ -56,8 +57,10 @@ def test_a_run_in_the_background_gives_the_result_of_the_command(
     }
     other = tmp_path / "other"
     options = ("--spacing", "40,16,16", "--format", "zarr", "--out", str(other))
-    cli.main(["segment", str(order.image), *options])
+    part = ("--region", "2:,:100,:")
+    cli.main(["segment", str(order.image), *options, *part, "--no-blocks"])
     found = [read_labels(f / ZARR).read() for f in (order.folder, other)]
+    assert found[0].shape == (6, 100, 128)
     assert (found[0] == found[1]).all()
     assert found[0].any()
 

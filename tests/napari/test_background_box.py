@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication, QMainWindow
@@ -19,9 +19,12 @@ from napari_mitoseg._napari.background_box import LEAVE, STOP
 from napari_mitoseg._napari.background_layers import BackgroundLayers, show_result
 from napari_mitoseg._napari.close_guard import CloseGuard
 from napari_mitoseg._napari.layers import path_of
+from napari_mitoseg._napari.region_box import in_words
 from napari_mitoseg._napari.segment import SegmentWidget
 from napari_mitoseg.distributed import background
-from napari_mitoseg.distributed.run_folder import PARTIAL, RunFolder
+from napari_mitoseg.distributed.run_folder import IDENTITY, PARTIAL, opened, run_of
+from napari_mitoseg.distributed.sources import FileSource, PartSource
+from napari_mitoseg.distributed.subject import read_subject
 from napari_mitoseg.errors import JobError
 from napari_mitoseg.io import read_labels, write_result_zarr
 from napari_mitoseg.jobs import Job, Progress
@@ -143,13 +146,49 @@ def test_a_layer_in_memory_is_to_be_saved_first(
     assert not runs.started
 
 
-def test_a_part_of_the_image_is_refused(
+def test_the_chosen_region_is_what_is_run(
+    widget: SegmentWidget, runs: FakeRuns, on_disk: Image, tmp_path: Path, qtbot: Any
+) -> None:
+    widget.region.mode.setCurrentText("Slices…")
+    widget.region.first.setValue(2)
+    widget.region.last.setValue(4)
+    box = widget.background
+    box.start(tmp_path / "out")
+    qtbot.waitUntil(lambda: bool(runs.started))
+    ((order, shape),) = runs.started
+    assert shape == SHAPE
+    assert order.region == Region((2, 0, 0), (5, 40, 50))
+    assert order.command[order.command.index("--region") + 1] == "2:5,0:40,0:50"
+    assert box.about.text() == "Slices 2–4 of stack"
+    assert not box.about.isHidden()
+    runs.is_over = True
+    qtbot.waitUntil(lambda: not box.is_running)
+    assert box.about.isHidden()
+
+
+def test_a_region_outside_is_refused(
     widget: SegmentWidget, runs: FakeRuns, on_disk: Image, tmp_path: Path
 ) -> None:
-    widget.region.mode.setCurrentText("Current slice")
+    viewer = widget.viewer
+    widget.region.mode.setCurrentText("Rectangle…")
     widget.background.start(tmp_path / "out")
-    assert "takes the whole image" in widget.status.text()
+    assert "Draw a rectangle" in widget.status.text()
+    viewer.add_layer(Shapes([[[-90, -90], [-90, -9], [-9, -9], [-9, -90]]]))
+    widget.background.start(tmp_path / "out")
+    assert "outside the image" in widget.status.text()
     assert not runs.started
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        (Region.whole(SHAPE), "the whole image"),
+        (Region((1, 0, 0), (2, 40, 50)), "slice 1"),
+        (Region((0, 3, 4), (6, 40, 9)), "y 3–39, x 4–8"),
+    ],
+)
+def test_regions_in_words(region: Region, words: str) -> None:
+    assert in_words(region, SHAPE) == words
 
 
 def test_a_run_that_goes_on_is_watched_when_the_widget_opens(
@@ -230,20 +269,120 @@ def test_the_scheduler_is_tested(
     qtbot.waitUntil(lambda: "2 workers: tcp://here:1 × 1" in widget.status.text())
 
 
-def test_the_map_is_shown_as_far_as_it_is(viewer: ViewerModel, tmp_path: Path) -> None:
-    layers = BackgroundLayers(viewer, add_stack(viewer), tmp_path)
+PART = Region((2, 10, 0), (5, 40, 45))
+
+
+@pytest.fixture
+def begun(on_disk: Image, tmp_path: Path) -> Path:
+    """The folder of a run over `PART` that has looked at its image."""
+    folder = tmp_path / "out"
+    path = path_of(on_disk)
+    assert path is not None
+    source = PartSource(FileSource(path, SPACING), PART)
+    with opened(folder, {"input": source.identity()}, restart=False) as kept:
+        kept.array("maps/semantic", PART.shape, "uint8", (2, 20, 50))
+        kept.record("predict", 0, {})
+    return folder
+
+
+def fill(folder: Path, value: int) -> None:
+    """Write the first two slices of the map."""
+    maps = run_of(folder).array("maps/semantic", PART.shape, "uint8", (2, 20, 50))
+    shape = (2, *PART.shape[1:])
+    maps.write(Region.whole(shape), np.full(shape, value, np.uint8))
+
+
+def corners(layer: Any) -> list[list[float]]:
+    """Where the first and the last voxel of a layer lie."""
+    array = layer.data[0] if layer.multiscale else layer.data
+    ends = ((0, 0, 0), np.array(array.shape) - 1)
+    return [np.asarray(layer.data_to_world(end)).tolist() for end in ends]
+
+
+def corners_of(image: Image, region: Region) -> list[list[float]]:
+    ends = (region.start, np.array(region.stop) - 1)
+    return [np.asarray(image.data_to_world(end)).tolist() for end in ends]
+
+
+def test_the_map_is_shown_as_far_as_it_is(
+    viewer: ViewerModel, on_disk: Image, begun: Path
+) -> None:
+    on_disk.translate = (7, 8, 9)
+    layers = BackgroundLayers(viewer, on_disk, PART, begun.with_name("none"))
     layers.show_filling()
     assert len(viewer.layers) == 1
-    kept = RunFolder(tmp_path / PARTIAL)
-    stored = kept.array("maps/semantic", SHAPE, "uint8", (2, 20, 50))
+    layers = BackgroundLayers(viewer, on_disk, PART, begun)
     layers.show_filling()
     filling = viewer.layers[-1]
     assert tuple(filling.scale) == SPACING
+    assert corners(filling) == corners_of(on_disk, PART)
     assert not np.asarray(filling.data[0]).any()
-    stored.write(Region((0, 0, 0), (2, 40, 50)), np.full((2, 40, 50), 7, np.uint8))
+    fill(begun, 7)
     layers.show_filling()
     assert len(viewer.layers) == 2
     assert (np.asarray(filling.data[:2]) == 7).all()
+
+
+@pytest.mark.parametrize(("z", "is_drawn"), [(1, False), (2, True), (4, True)])
+def test_only_a_slice_of_the_region_is_drawn_anew(
+    viewer: ViewerModel, on_disk: Image, begun: Path, z: int, is_drawn: bool
+) -> None:
+    layers = BackgroundLayers(viewer, on_disk, PART, begun)
+    layers.show_filling()
+    viewer.dims.set_current_step(0, z)
+    drawn: list[Any] = []
+    viewer.layers[-1].events.set_data.connect(drawn.append)
+    fill(begun, 9)
+    layers.show_filling()
+    assert bool(drawn) is is_drawn
+
+
+def test_the_map_of_another_region_is_not_shown(
+    viewer: ViewerModel, on_disk: Image, begun: Path
+) -> None:
+    other = PART.moved((1, 0, 0))
+    BackgroundLayers(viewer, on_disk, other, begun).show_filling()
+    assert len(viewer.layers) == 1
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_run_that_is_joined_lies_on_its_image(
+    viewer: ViewerModel,
+    widget: SegmentWidget,
+    runs: FakeRuns,
+    on_disk: Image,
+    begun: Path,
+    qtbot: Any,
+    is_open: bool,
+) -> None:
+    fill(begun, 5)
+    if not is_open:
+        viewer.layers.clear()
+    box = widget.background
+    box.rejoin(begun)
+    assert box.about.text() == "Slices 2–4, y 10–39, x 0–44 of stack.tif"
+    filling = viewer.layers[-1]
+    assert filling.name == "stack out probability"
+    # Opened later, the image is where it was.
+    assert corners(filling) == corners_of(on_disk, PART)
+    truth = np.full(PART.shape, 3, np.uint32)
+    arrays = {"instances": truth}
+    write_result_zarr(begun / ZARR, None, arrays, SPACING, origin=PART.start)
+    runs.outcome = runs.is_over = True
+    qtbot.waitUntil(lambda: not box.is_running)
+    labels = viewer.layers[-1]
+    assert filling not in viewer.layers
+    assert corners(labels) == corners_of(on_disk, PART)
+    np.testing.assert_array_equal(np.asarray(labels.data), truth)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"input": {"shape": [1, 2]}}'])
+def test_a_run_that_says_nothing_readable_has_no_subject(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / PARTIAL).mkdir()
+    (tmp_path / PARTIAL / IDENTITY).write_text(text)
+    assert read_subject(tmp_path) is None
 
 
 def test_a_real_run_ends_in_instances(
@@ -259,12 +398,14 @@ def test_a_real_run_ends_in_instances(
     qtbot.addWidget(segment)
     out = tmp_path / "out"
     qtbot.waitUntil(lambda: not segment.problem, timeout=20_000)
+    segment.region.mode.setCurrentText("Slices…")
+    segment.region.first.setValue(2)
     segment.background.start(out)
     qtbot.waitUntil(lambda: str(out) in segment.status.text(), timeout=120_000)
     labels = viewer.layers[-1]
     assert isinstance(labels, Labels)
     assert labels.name == "em out instances"
-    assert tuple(labels.scale) == em.spacing
+    assert corners(labels) == corners_of(layer, Region((2, 0, 0), (8, 128, 128)))
     expected = read_labels(out / ZARR).read()
     np.testing.assert_array_equal(np.asarray(labels.data), expected)
     assert expected.any()
@@ -276,5 +417,6 @@ def test_a_pyramid_is_shown_as_one(viewer: ViewerModel, tmp_path: Path) -> None:
     write_result_zarr(tmp_path / ZARR, None, {"instances": truth}, SPACING)
     labels = show_result(viewer, tmp_path, "mine")
     assert labels.multiscale
+    assert not labels.translate.any()
     assert tuple(labels.scale) == SPACING
     np.testing.assert_array_equal(np.asarray(labels.data[0]), truth)

@@ -17,24 +17,27 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_mitoseg._napari import background_tasks
 from napari_mitoseg._napari.background_layers import BackgroundLayers, show_result
 from napari_mitoseg._napari.close_guard import CloseGuard
-from napari_mitoseg._napari.form import ParamsForm
+from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.panel import ProgressRow
+from napari_mitoseg._napari.region_box import in_words
 from napari_mitoseg._napari.worker import JobRunner
 from napari_mitoseg.distributed.settings import BlockSettings
+from napari_mitoseg.distributed.subject import read_subject
 from napari_mitoseg.errors import MitoSegError
 from napari_mitoseg.jobs import Progress
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Shape, Spacing
+from napari_mitoseg.volume import Region, Shape, Spacing
 
 REFRESH_MS = 2000
 LEAVE, STOP = "Leave it running", "Stop it"
 NOTE = (
-    "Segments the whole image block by block, in a process of its own: napari may be "
-    "closed meanwhile. A run that is broken off goes on where it was."
+    "Segments the region chosen above block by block, in a process of its own: napari "
+    "may be closed meanwhile. A run that is broken off goes on where it was."
 )
 
 
@@ -54,6 +57,8 @@ class Wanted:
         nm, ZYX.
     recipe : Recipe
         What to do.
+    region : Region
+        Which part to segment.
     """
 
     layer: Image
@@ -61,6 +66,7 @@ class Wanted:
     shape: Shape
     spacing: Spacing
     recipe: Recipe
+    region: Region
 
 
 class BackgroundBox(QWidget):
@@ -100,6 +106,9 @@ class BackgroundBox(QWidget):
         self.start_button.setToolTip("Choose a folder for the result, and start")
         self.test_button = QPushButton("Test the scheduler")
         self.test_button.setToolTip("Connect, and list the workers")
+        self.about = QElidingLabel()
+        self.about.hide()
+        shrink(self.about)
         self.progress = ProgressRow()
         self.progress.cancel.setText("Stop")
         self.runner, self.side = JobRunner(self), JobRunner(self)
@@ -138,11 +147,14 @@ class BackgroundBox(QWidget):
         except MitoSegError as error:
             self.failed.emit(error)
             return
-        self._layers = BackgroundLayers(self._viewer, wanted.layer, folder)
         from napari_mitoseg.distributed.background import Order  # noqa: PLC0415
 
-        order = Order(wanted.path, wanted.spacing, wanted.recipe, folder, self.settings)
+        what = (wanted.path, wanted.spacing, wanted.recipe)
+        order = Order(*what, folder, self.settings, wanted.region)
         self._watch(folder)
+        layer, region = wanted.layer, wanted.region
+        self._layers = BackgroundLayers(self._viewer, layer, region, folder)
+        self._say_what(region, wanted.shape, layer.name)
         self.runner.start(background_tasks.start_run, order, wanted.shape)
 
     def rejoin(self, folder: Path) -> None:
@@ -155,6 +167,7 @@ class BackgroundBox(QWidget):
         """
         if not self.is_running:
             self._watch(folder)
+            self._refresh()
             self.runner.start(background_tasks.watch_run, folder)
 
     def stop(self) -> None:
@@ -180,7 +193,8 @@ class BackgroundBox(QWidget):
         self._guard.watch_window_of(self)
 
     def _watch(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._layers = folder, None
+        self.about.hide()
         self.progress.begin()
         self._refresher.start()
 
@@ -196,6 +210,7 @@ class BackgroundBox(QWidget):
         layout.addWidget(note)
         layout.addWidget(self.form)
         layout.addLayout(buttons)
+        layout.addWidget(self.about)
         layout.addWidget(self.progress)
         self.test_button.setEnabled(False)
 
@@ -220,14 +235,31 @@ class BackgroundBox(QWidget):
         self.form.setEnabled(not busy)
         if not busy:
             self._refresher.stop()
+            self.about.hide()
             self.progress.end()
 
     def _on_progressed(self, progress: Progress) -> None:
         self.progress.show_progress(progress)
 
     def _refresh(self) -> None:
+        """Show what there is of the map now."""
+        if self._layers is None and self._folder is not None:
+            self._join(self._folder)
         if self._layers is not None:
             self._layers.show_filling()
+
+    def _join(self, folder: Path) -> None:
+        """Find out what a run works on that was started before."""
+        subject = read_subject(folder)
+        if subject is not None:
+            self._layers = BackgroundLayers.of_run(self._viewer, subject, folder)
+            self._say_what(subject.region, subject.shape, subject.image.name)
+
+    def _say_what(self, region: Region, shape: Shape, name: str) -> None:
+        words = in_words(region, shape)
+        self.about.setText(f"{words[0].upper()}{words[1:]} of {name}")
+        self.about.show()
+        self.about.setToolTip(f"{self.about.text()}, into {self._folder}")
 
     def _on_ended(self, finished: bool) -> None:
         folder = self._folder

@@ -1,5 +1,6 @@
 """Choose the part of the stack to segment."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from napari.components import ViewerModel
@@ -180,6 +181,35 @@ class RegionBox(QWidget):
             row.addWidget(box, 1)
         row.addWidget(self.draw)
         grid.addWidget(self._range, 1, 1)
+
+
+def in_words(region: Region, shape: Sequence[int]) -> str:
+    """Name a region as the box does: slices and pixels from 0, the last one included.
+
+    Parameters
+    ----------
+    region : Region
+        Part of an image.
+    shape : sequence of int
+        Size of the image, ZYX.
+
+    Returns
+    -------
+    str
+        ``"the whole image"``, ``"slice 3"``, ``"slices 3–6, y 10–99, x 0–49"``.
+
+    Examples
+    --------
+    >>> in_words(Region((3, 0, 20), (4, 64, 30)), (8, 64, 64))
+    'slice 3, x 20–29'
+    """
+    z, y, x = (
+        "" if (a, b) == (0, n) else f"{a}" if b == a + 1 else f"{a}–{b - 1}"
+        for a, b, n in zip(region.start, region.stop, shape, strict=True)
+    )
+    slices = f"slice{'s' if '–' in z else ''} {z}" if z else ""
+    parts = (slices, f"y {y}" if y else "", f"x {x}" if x else "")
+    return ", ".join(part for part in parts if part) or "the whole image"
 
 
 def slice_region(image: Image, z: int) -> Region:

@@ -274,10 +274,8 @@ class SegmentWidget(StackPanel):
             )
             raise InvalidParameterError(msg)
         volume = self.image.volume()
-        if self.region.region() not in {None, Region.whole(volume.shape)}:
-            msg = "A run in the background takes the whole image: set Region to it."
-            raise InvalidParameterError(msg)
-        return Wanted(layer, path, volume.shape, spacing, self.recipe)
+        region = tasks.region_or_whole(self.region.region(), volume)
+        return Wanted(layer, path, volume.shape, spacing, self.recipe, region)
 
     # ------------------------------------------------------------ reactions
 
