@@ -30,6 +30,13 @@ def test_covering_has_both_neighbours_of_every_voxel() -> None:
     assert box == Region((1, 3, 10), (2, 8, 20))
 
 
+def test_covering_has_all_that_is_averaged_where_the_model_sees_more() -> None:
+    grid = Grid((4, 100, 100), (4, 250, 100))
+    # A triangle of 2.5 voxels to each side of 25.75, and of 48.25.
+    box = grid.covering(Region((1, 10, 10), (2, 20, 20)))
+    assert box == Region((1, 24, 10), (2, 51, 20))
+
+
 def test_missing_spacing_is_asked_for() -> None:
     volume = Volume(np.zeros((1, 2, 2)), name="stack.tif")
     with pytest.raises(InvalidParameterError, match=r"stack\.tif states no spacing"):

@@ -91,6 +91,17 @@ def test_a_region_is_predicted_as_within_the_whole(
     assert_equal(part, inside)
 
 
+def test_a_region_is_predicted_as_within_the_whole_of_coarse_voxels(
+    volume: Volume, plain_model: TrainedModel
+) -> None:
+    coarse = volume.crop(Region((4, 0, 0), (6, 120, 120))).with_spacing((40, 13, 13))
+    region = Region((0, 31, 50), (2, 99, 91))
+    whole = drain(predict_maps(coarse, plain_model, UNTILED))
+    part = drain(predict_maps(coarse, plain_model, UNTILED, region))
+    difference = part.semantic.astype(int) - whole.semantic[region.slices]
+    assert np.abs(difference).max() <= 1
+
+
 @pytest.mark.parametrize("spacing", [(40, 8, 8), (20, 4, 4), (80, 16, 16), (33, 9, 7)])
 def test_every_voxel_is_predicted_at_any_spacing(
     model: TrainedModel, volume: Volume, spacing: tuple[float, float, float]

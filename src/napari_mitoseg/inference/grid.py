@@ -70,8 +70,11 @@ class Grid:
         """
         start, stop = [], []
         for axis in range(3):
-            first = floor(self.to_model(axis, region.start[axis]))
-            last = floor(self.to_model(axis, region.stop[axis] - 1)) + 2
+            # Slices are smoothed where they get smaller on their way back.
+            ratio = self.model[axis] / self.native[axis] if axis else 1.0
+            reach = max(1.0, ratio)
+            first = floor(self.to_model(axis, region.start[axis]) - reach) + 1
+            last = floor(self.to_model(axis, region.stop[axis] - 1) + reach) + 1
             same = self.model[axis] == self.native[axis]
             start.append(max(first, 0))
             stop.append(min(last - same, self.model[axis]))
