@@ -122,7 +122,7 @@ def shoot_segment(folder: Path, shape: tuple[int, ...]) -> None:
 
 
 def shoot_background(folder: Path, shape: tuple[int, ...]) -> None:
-    """Take the picture of a run in the background."""
+    """Take the picture of a run in the background, over a part of the image."""
     viewer = new_window()
     widget = add_widget(viewer, SegmentWidget)
     with tempfile.TemporaryDirectory() as place:
@@ -132,14 +132,30 @@ def shoot_background(folder: Path, shape: tuple[int, ...]) -> None:
         wait(lambda: not widget.is_busy and not widget.problem)
         settle()
         viewer.reset_view()
+        draw_region(widget)
         widget.sections["Large volumes"].button.set_expanded(True)
         widget.background.start(Path(place, "results"))
         wait(lambda: widget.background.progress.bar.value() > 500)
-        viewer.dims.set_current_step(0, 2)
+        viewer.dims.set_current_step(0, 5)
         wait(lambda: "probability" in viewer.layers[-1].name)
         shoot(viewer, "segment-background", folder)
         wait(lambda: not widget.background.is_running)
     viewer.close()
+
+
+def draw_region(widget: SegmentWidget) -> None:
+    """Choose the middle of the image, without its first slices, as the region."""
+    widget.region.mode.setCurrentText("Rectangle…")
+    widget.region.first.setValue(4)
+    widget.region.draw.click()
+    shapes = widget.viewer.layers.selection.active
+    _, height, width = widget.image.volume().shape
+    (y0, y1), (x0, x1) = ((n * 0.15, n * 0.85) for n in (height, width))
+    corners = [[5, y0, x0], [5, y0, x1], [5, y1, x1], [5, y1, x0]]
+    shapes.add_rectangles([corners])
+    shapes.mode = "pan_zoom"
+    shapes.selected_data = set()
+    settle()
 
 
 def unfold(widget: SegmentWidget) -> None:

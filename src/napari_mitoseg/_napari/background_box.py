@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QMessageBox,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -23,7 +24,7 @@ from napari_mitoseg._napari import background_tasks
 from napari_mitoseg._napari.background_layers import BackgroundLayers, show_result
 from napari_mitoseg._napari.close_guard import CloseGuard
 from napari_mitoseg._napari.form import ParamsForm, shrink
-from napari_mitoseg._napari.panel import ProgressRow
+from napari_mitoseg._napari.panel import ProgressRow, timer
 from napari_mitoseg._napari.region_box import in_words
 from napari_mitoseg._napari.worker import JobRunner
 from napari_mitoseg.distributed.settings import BlockSettings
@@ -36,8 +37,8 @@ from napari_mitoseg.volume import Region, Shape, Spacing
 REFRESH_MS = 2000
 LEAVE, STOP = "Leave it running", "Stop it"
 NOTE = (
-    "Segments the region chosen above block by block, in a process of its own: napari "
-    "may be closed meanwhile. A run that is broken off goes on where it was."
+    "Segments the region above block by block, in a process of its own: napari may be "
+    "closed meanwhile. What is broken off goes on where it was."
 )
 
 
@@ -113,6 +114,7 @@ class BackgroundBox(QWidget):
         self.progress.cancel.setText("Stop")
         self.runner, self.side = JobRunner(self), JobRunner(self)
         self._guard = CloseGuard(self, self.may_close)
+        self._scroll_soon = timer(self, 0, self._scroll_to_progress)
         self._refresher = QTimer(self)
         self._refresher.setInterval(REFRESH_MS)
         self._arrange()
@@ -196,7 +198,16 @@ class BackgroundBox(QWidget):
         self._folder, self._layers = folder, None
         self.about.hide()
         self.progress.begin()
+        self._scroll_soon.start()
         self._refresher.start()
+
+    def _scroll_to_progress(self) -> None:
+        """Bring what a run says into view, once it has found its place."""
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None and self.isVisible():
+            area.ensureWidgetVisible(self.progress)
 
     def _arrange(self) -> None:
         note = QLabel(NOTE)
