@@ -43,3 +43,18 @@ def test_missing_spacing_is_asked_for() -> None:
         spacing_ratio(volume, (40, 8, 8), resample=True, resample_z=False)
     ratio = spacing_ratio(volume, (40, 8, 8), resample=False, resample_z=False)
     assert ratio == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("resample", "resample_z", "ratio"),
+    [
+        (True, True, (3, 1.5, 0.75)),
+        (True, False, (1, 1.5, 0.75)),
+        (False, True, (1.5, 1.5, 1.5)),
+        (False, False, (1, 1.5, 1.5)),
+    ],
+)
+def test_zoom_enlarges_the_axes_that_are_resampled(resample, resample_z, ratio) -> None:
+    volume = Volume(np.zeros((2, 2, 2)), (80, 8, 4))
+    switches = {"resample": resample, "resample_z": resample_z}
+    assert spacing_ratio(volume, (40, 8, 8), zoom=1.5, **switches) == ratio

@@ -156,6 +156,22 @@ def test_volume_without_spacing_needs_resampling_off(
     assert drain(predict_maps(bare, planar_model, native)).shape == volume.shape
 
 
+@pytest.mark.parametrize("zoom", [0.5, 1.5])
+def test_zoom_is_what_another_spacing_would_be(
+    planar_model: TrainedModel, volume: Volume, zoom: float
+) -> None:
+    assert volume.spacing is not None
+    z, y, x = volume.spacing
+    coarser = Volume(volume.data, (z, y * zoom, x * zoom))
+    zoomed = UNTILED.model_copy(update={"zoom": zoom})
+    found = drain(predict_maps(volume, planar_model, zoomed))
+    assert found.spacing == volume.spacing
+    expected = drain(predict_maps(coarser, planar_model, UNTILED))
+    np.testing.assert_array_equal(found.semantic, expected.semantic)
+    plain = drain(predict_maps(volume, planar_model, UNTILED))
+    assert (found.semantic != plain.semantic).any()
+
+
 def test_maps_of_another_shape_are_refused(
     planar_model: TrainedModel, volume: Volume
 ) -> None:

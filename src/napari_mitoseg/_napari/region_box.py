@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Shapes
 from qtpy.QtCore import Signal
@@ -217,6 +218,34 @@ def slice_region(image: Image, z: int) -> Region:
     depth, height, width = volume_of(image).shape
     z = min(max(z, 0), depth - 1)
     return Region((z, 0, 0), (z + 1, height, width))
+
+
+def region_on_screen(viewer: ViewerModel, image: Image, most: int) -> Region:
+    """Return the part of a slice that is on screen.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Says which slice.
+    image : napari.layers.Image
+        The image.
+    most : int
+        Voxels along y and x from which on only the middle is taken.
+
+    Returns
+    -------
+    Region
+        One slice deep; of the whole slice where the view says nothing.
+    """
+    whole = slice_region(image, displayed_slice(viewer, image))
+    first, last = np.asarray(image.corner_pixels)[:, -2:]
+    if viewer.dims.ndisplay != 2 or (first >= last).any():
+        first, last = np.array(whole.start[1:]), np.array(whole.stop[1:]) - 1
+    middle, size = (first + last + 1) // 2, np.minimum(last - first + 1, most)
+    start = np.maximum(middle - size // 2, 0)
+    z = whole.start[0]
+    region = Region((z, *start.tolist()), (z + 1, *(start + size).tolist()))
+    return region.within((z + 1, *whole.stop[1:]))
 
 
 def _slice_box(tip: str) -> QSpinBox:

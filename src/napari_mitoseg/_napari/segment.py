@@ -26,11 +26,16 @@ from napari_mitoseg._napari.form import ParamsForm, shrink
 from napari_mitoseg._napari.layers import displayed_slice, path_of
 from napari_mitoseg._napari.model_box import ModelBox
 from napari_mitoseg._napari.panel import RUN_STYLE, in_words, timer
-from napari_mitoseg._napari.region_box import RegionBox, slice_region
+from napari_mitoseg._napari.region_box import (
+    RegionBox,
+    region_on_screen,
+    slice_region,
+)
 from napari_mitoseg._napari.result_layers import ResultLayers
 from napari_mitoseg._napari.section import Section, line_up
 from napari_mitoseg._napari.stack_panel import StackPanel
 from napari_mitoseg._napari.worker import JobRunner
+from napari_mitoseg._napari.zoom_dialog import ZoomDialog
 from napari_mitoseg.errors import InvalidParameterError, MitoSegError, UnknownNameError
 from napari_mitoseg.jobs import Progress
 from napari_mitoseg.postprocessing import ChainCache
@@ -45,6 +50,8 @@ if TYPE_CHECKING:
 ESTIMATE_AFTER_MS = 300
 RECHAIN_AFTER_MS = 40
 RUN, PREVIEW = "run", "preview"
+MOST_TRIED = 768
+"""Voxels along y and x of what is segmented at several sizes."""
 
 
 @dataclass(eq=False)
@@ -160,6 +167,16 @@ class SegmentWidget(StackPanel):
         job = (tasks.segment, volume, self.recipe, region, self._models, None, cache)
         self._take_over(done, *job, self._prepared)
 
+    def start_trials(self) -> None:
+        """Segment what is on screen at three sizes, and let the user choose."""
+        image = self.image.usable
+        if self.problem or self.is_busy or image is None:
+            return
+        region = region_on_screen(self.viewer, image, MOST_TRIED)
+        done = partial(self._on_tried, image)
+        job = (tasks.try_zooms, self.image.volume(), self.recipe, region, self._models)
+        self._take_over(done, *job, self._prepared)
+
     def load_recipe(self, path: Path) -> None:
         """Read a recipe and show it; an error is shown instead if there is one."""
         try:
@@ -203,6 +220,11 @@ class SegmentWidget(StackPanel):
         layout.setSpacing(8)
         for box in (self.image, self.model, self.region, self.inference):
             layout.addWidget(box)
+        self.zoom_button = QPushButton("Try scales…")
+        self.zoom_button.setToolTip(
+            "Segment what is on screen at three sizes, and choose the best"
+        )
+        layout.addWidget(self.zoom_button)
         self.sections = {
             "Preprocessing": StepsSection("Preprocessing", self.preprocessing),
             "Post-processing": StepsSection("Post-processing", self.postprocessing),
@@ -254,6 +276,7 @@ class SegmentWidget(StackPanel):
         self.postprocessing.changed.connect(self._on_chain)
         self.preview_button.clicked.connect(self.start_preview)
         self.run_button.clicked.connect(self.start_run)
+        self.zoom_button.clicked.connect(self.start_trials)
         self.estimator.returned.connect(self._on_estimated)
         self.estimator.failed.connect(self._on_estimate_failed)
         self.rechainer.returned.connect(self._on_rechained)
@@ -296,6 +319,7 @@ class SegmentWidget(StackPanel):
         ready = not problem and not self.is_busy
         self.run_button.setEnabled(ready)
         self.preview_button.setEnabled(ready)
+        self.zoom_button.setEnabled(ready)
         self.save_button.setEnabled(RUN in self.shown and not self.is_busy)
         self.recipe_button.setEnabled(not self.is_busy)
         if problem:
@@ -420,6 +444,18 @@ class SegmentWidget(StackPanel):
         where = "in this slice" if kind == PREVIEW else "found"
         hint = "Post-processing can be changed without a new run."
         return " ".join([f"{found} {where}.", *result.notes, hint])
+
+    def _on_tried(self, image: Image, trials: list[tasks.Trial]) -> None:
+        low, high = image.contrast_limits
+        zoom = self.recipe.inference.zoom
+        self.zooms = ZoomDialog(trials, (low, high), zoom, self)
+        self.zooms.chosen.connect(self._set_zoom)
+        self.zooms.show()
+
+    def _set_zoom(self, zoom: float) -> None:
+        update = {"zoom": zoom}
+        self.inference.set_value(self.inference.value.model_copy(update=update))
+        self._on_settings()
 
     def _on_saved(self, path: Path) -> None:
         self.say(f"Saved {path}.")

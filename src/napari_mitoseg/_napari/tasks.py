@@ -6,6 +6,7 @@ at once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from napari_mitoseg._napari.reader import LayerData, image_data
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.evaluation import Evaluation, LabelKind, compare_labels, tell_apart
-from napari_mitoseg.inference.settings import DeviceName
-from napari_mitoseg.jobs import Job, Progress
+from napari_mitoseg.inference.settings import MOST_ZOOM, DeviceName
+from napari_mitoseg.jobs import Job, Progress, as_part, relayed
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, find_model, load_model, read_card
 from napari_mitoseg.postprocessing import Chain, ChainCache, Segmentation
@@ -222,6 +223,79 @@ def segment(
         prepare=(prepared or PreparedCache()).prepare,
     )
     return replace(result, segmentation=_paintable(result.segmentation))
+
+
+ZOOM_STEP = 1.5
+"""Between two of the sizes that are tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What is found where the network is shown a part of a slice at some size.
+
+    Attributes
+    ----------
+    zoom : float
+        How much larger it is shown.
+    plane : ndarray, shape (Y, X)
+        The part.
+    mask : ndarray of bool, shape (Y, X)
+        What was found.
+    n_objects : int
+        Number of mitochondria.
+    """
+
+    zoom: float
+    plane: NDArray[Any]
+    mask: NDArray[np.bool_]
+    n_objects: int
+
+
+def try_zooms(
+    volume: Volume,
+    recipe: Recipe,
+    region: Region,
+    models: ModelCache,
+    prepared: PreparedCache,
+) -> Job[list[Trial]]:
+    """Segment a part of a slice at the zoom of a recipe, and at one on either side.
+
+    Parameters
+    ----------
+    volume : Volume
+        The stack.
+    recipe : Recipe
+        What to do.
+    region : Region
+        The part, one slice deep.
+    models, prepared : ModelCache, PreparedCache
+        As for `segment`.
+
+    Yields
+    ------
+    Progress
+        Of all runs together.
+
+    Returns
+    -------
+    list of Trial
+        From the smallest zoom; fewer than three at the end of what is allowed.
+    """
+    now = recipe.inference.zoom
+    wanted = [round(float(now * ZOOM_STEP**step), 2) for step in (-1, 0, 1)]
+    wanted[1] = now
+    zooms = [zoom for zoom in wanted if 1 / MOST_ZOOM <= zoom <= MOST_ZOOM]
+    plane = volume.read_slice(region.start[0])[region.slices[1:]]
+    found = []
+    for i, zoom in enumerate(zooms):
+        inference = recipe.inference.model_copy(update={"zoom": zoom})
+        other = recipe.model_copy(update={"inference": inference})
+        job = segment(volume, other, region, models, prepared=prepared)
+        report = partial(as_part, i, len(zooms))
+        segmentation = (yield from relayed(job, report)).segmentation
+        n = len(np.unique(segmentation.labels[segmentation.labels > 0]))
+        found.append(Trial(zoom, plane, segmentation.labels[0] > 0, n))
+    return found
 
 
 def rechain(

@@ -82,7 +82,12 @@ class Grid:
 
 
 def spacing_ratio(
-    volume: Volume, model_spacing: Spacing, *, resample: bool, resample_z: bool
+    volume: Volume,
+    model_spacing: Spacing,
+    *,
+    resample: bool,
+    resample_z: bool,
+    zoom: float = 1.0,
 ) -> Spacing:
     """Return the spacing of a volume relative to a model's.
 
@@ -96,6 +101,8 @@ def spacing_ratio(
         False: take the volume as it is.
     resample_z : bool
         False: keep every slice (networks that sample their neighbours in z).
+    zoom : float
+        How much larger the model is shown the volume, along every resampled axis.
 
     Returns
     -------
@@ -107,8 +114,9 @@ def spacing_ratio(
     InvalidParameterError
         If the volume has no spacing and would have to be resampled.
     """
+    enlarged = (zoom if resample_z else 1.0), zoom, zoom
     if not resample:
-        return 1.0, 1.0, 1.0
+        return enlarged
     if volume.spacing is None:
         msg = (
             f"{volume.name} states no spacing, so it cannot be brought to the spacing "
@@ -117,5 +125,8 @@ def spacing_ratio(
             "resampling off."
         )
         raise InvalidParameterError(msg)
-    z, y, x = (s / m for s, m in zip(volume.spacing, model_spacing, strict=True))
+    z, y, x = (
+        s * by / m
+        for s, by, m in zip(volume.spacing, enlarged, model_spacing, strict=True)
+    )
     return (z if resample_z else 1.0), y, x

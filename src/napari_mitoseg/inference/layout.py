@@ -346,7 +346,7 @@ def lay_out(
     wanted = (region or Region.whole(volume.shape)).within(volume.shape)
     resample_z = network.dimensions != PLANAR
     if part is None:
-        part = _covering(volume, model, wanted, resample=settings.resample)
+        part = _covering(volume, model, wanted, settings)
     grid, box = part.grid, part.box
     if resample_z and settings.tiling == "cubes":
         return _in_cubes(part, wanted, network)
@@ -372,14 +372,15 @@ def lay_out(
 
 
 def _covering(
-    volume: Volume, model: TrainedModel, wanted: Region, *, resample: bool
+    volume: Volume, model: TrainedModel, wanted: Region, settings: InferenceSettings
 ) -> Part:
     """Return the part of the model's grid that a region of the volume needs."""
     ratio = spacing_ratio(
         volume,
         model.card.spacing,
-        resample=resample,
+        resample=settings.resample,
         resample_z=model.network.dimensions != PLANAR,
+        zoom=settings.zoom,
     )
     grid = Grid.between(volume.shape, ratio)
     return Part(grid, grid.covering(wanted))

@@ -9,6 +9,9 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 SMALLEST, LARGEST = 64, 8192
 """Side of a tile, voxels."""
 
+MOST_ZOOM = 4.0
+"""To which an image may be enlarged, or made smaller."""
+
 
 class InferenceSettings(Params):
     """Settings of one prediction."""
@@ -26,6 +29,14 @@ class InferenceSettings(Params):
         True,
         description="Resample the volume to the spacing the model was trained at, and "
         "its maps back.",
+    )
+    zoom: float = param(
+        1.0,
+        ge=1 / MOST_ZOOM,
+        le=MOST_ZOOM,
+        description="How much larger the network is shown the image. Above 1 where "
+        "mitochondria are smaller than those it was trained on, below 1 where they are "
+        "larger.",
     )
     tiling: Literal["seamless", "cubes"] = param(
         "seamless",
