@@ -104,6 +104,7 @@ def shoot_segment(folder: Path, shape: tuple[int, ...]) -> None:
     viewer, widget, _ = open_widget(SegmentWidget, "synthetic EM", shape)
     wait(lambda: "about" in widget.estimate.text())
     shoot(viewer, "segment-before", folder)
+    shoot_scales(widget, folder)
     widget.start_run()
     middle = shape[0] // 2
     wait(lambda: widget.progress.bar.value() > 520 or not widget.is_busy)
@@ -119,6 +120,15 @@ def shoot_segment(folder: Path, shape: tuple[int, ...]) -> None:
     widget.region.mode.setCurrentText("Rectangle…")
     shoot(viewer, "segment-long-names", folder)
     viewer.close()
+
+
+def shoot_scales(widget: SegmentWidget, folder: Path) -> None:
+    """Take the picture of the choice of a scale."""
+    widget.start_trials()
+    wait(lambda: not widget.is_busy)
+    settle()
+    widget.zooms.grab().save(str(folder / "segment-scales.png"))
+    widget.zooms.close()
 
 
 def shoot_background(folder: Path, shape: tuple[int, ...]) -> None:

@@ -220,11 +220,6 @@ class SegmentWidget(StackPanel):
         layout.setSpacing(8)
         for box in (self.image, self.model, self.region, self.inference):
             layout.addWidget(box)
-        self.zoom_button = QPushButton("Try scales…")
-        self.zoom_button.setToolTip(
-            "Segment what is on screen at three sizes, and choose the best"
-        )
-        layout.addWidget(self.zoom_button)
         self.sections = {
             "Preprocessing": StepsSection("Preprocessing", self.preprocessing),
             "Post-processing": StepsSection("Post-processing", self.postprocessing),
@@ -237,6 +232,10 @@ class SegmentWidget(StackPanel):
     def _fill_footer(self) -> None:
         self.preview_button = QPushButton("Preview slice")
         self.preview_button.setToolTip("Segment only the slice on screen")
+        self.zoom_button = QPushButton("Try scales…")
+        self.zoom_button.setToolTip(
+            "Segment what is on screen at three sizes, and choose the best"
+        )
         self.run_button = QPushButton("Run")
         self.run_button.setToolTip("Segment the region")
         self.run_button.setStyleSheet(RUN_STYLE)
@@ -245,12 +244,12 @@ class SegmentWidget(StackPanel):
         self.recipe_button = QPushButton("Recipe")
         self.recipe_button.setMenu(self._recipe_menu())
         self.footer.addWidget(self.estimate)
-        for pair in (
-            (self.preview_button, self.run_button),
+        for buttons in (
+            (self.preview_button, self.zoom_button, self.run_button),
             (self.recipe_button, self.save_button),
         ):
             row = QHBoxLayout()
-            for button in pair:
+            for button in buttons:
                 row.addWidget(button, 1)
             self.footer.addLayout(row)
 
