@@ -12,7 +12,8 @@ import yaml
 from torch import Tensor, nn
 
 from napari_mitoseg.errors import InvalidParameterError, ReadError, WeightsError
-from napari_mitoseg.exchange.export import archive, export_model
+from napari_mitoseg.exchange.export import export_model
+from napari_mitoseg.exchange.same_bytes import pack
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.zoo import load_model
 from napari_mitoseg.volume import Volume
@@ -251,7 +252,7 @@ def old_package(folder: Path, example: np.ndarray, **changes: Any) -> Path:
         "out.npy": out.getvalue(),
         "w.pt": torchscript(Tiny(3), torch.zeros(1, 1, 4, 8, 8)),
     }
-    (folder / "old.zip").write_bytes(archive(files))
+    (folder / "old.zip").write_bytes(pack(files))
     return folder / "old.zip"
 
 

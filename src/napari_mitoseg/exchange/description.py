@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from napari_mitoseg import __version__
@@ -108,7 +107,6 @@ def describe_package(
         "documentation": README,
         "covers": [COVER],
         "tags": _tags(network),
-        "timestamp": datetime.now(UTC).isoformat(),
         "inputs": [before],
         "outputs": [behind],
         "weights": weights,

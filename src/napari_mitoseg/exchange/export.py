@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -33,6 +32,7 @@ from napari_mitoseg.exchange.graph import (
     check_exportable,
 )
 from napari_mitoseg.exchange.plain import describe_plain
+from napari_mitoseg.exchange.same_bytes import pack
 from napari_mitoseg.exchange.yaml_file import write_yaml
 from napari_mitoseg.io.atomic import staged
 from napari_mitoseg.jobs import Job, Progress
@@ -114,7 +114,7 @@ def export_model(
         check_exportable(model.network)
         if kind == "bioimageio":
             packed = yield from _pack(model, find_model(name), weights)
-            files = {out.name: archive(packed)}
+            files = {out.name: pack(packed)}
         else:
             files = yield from _plain(model, out, kind)
     yield Progress(3, 4, f"Writing {out.name}")
@@ -145,26 +145,6 @@ def check_ending(out: Path, kind: Format) -> None:
             f"files that end in {ENDINGS[kind]}."
         )
         raise InvalidParameterError(msg)
-
-
-def archive(files: Files) -> bytes:
-    """Put files into a zip archive.
-
-    Parameters
-    ----------
-    files : dict of bytes
-        By name.
-
-    Returns
-    -------
-    bytes
-        The archive.
-    """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, content in files.items():
-            packed.writestr(name, content)
-    return buffer.getvalue()
 
 
 def test_image(network: Network) -> NDArray[np.float32]:
@@ -217,7 +197,7 @@ def _signed(
 def _own_archive(model: TrainedModel, folder: Path) -> bytes:
     weights = FOREIGN_FILES.get(model.card.architecture, WEIGHTS_FILE)
     content = {weights: (folder / weights).read_bytes()}
-    return archive({CARD_FILE: _card(model), **content})
+    return pack({CARD_FILE: _card(model), **content})
 
 
 def _card(model: TrainedModel) -> bytes:

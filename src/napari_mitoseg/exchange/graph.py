@@ -14,6 +14,7 @@ from torch.export import Dim
 
 from napari_mitoseg.errors import InvalidParameterError, WeightsError
 from napari_mitoseg.exchange.normalization import Normalization
+from napari_mitoseg.exchange.same_bytes import forget_origin, write_torchscript
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.blocks import fuse_batch_norm
 from napari_mitoseg.models.cascade import Cascade
@@ -99,11 +100,15 @@ def as_torchscript(graph: MapsGraph, example: Tensor) -> bytes:
     bytes
         The file.
     """
-    buffer = io.BytesIO()
-    with quiet(), torch.inference_mode():
-        trace: Any = torch.jit.trace
-        torch.jit.save(trace(graph, example, check_trace=False), buffer)
-    return buffer.getvalue()
+
+    def write() -> bytes:
+        buffer = io.BytesIO()
+        with quiet(), torch.inference_mode():
+            trace: Any = torch.jit.trace
+            torch.jit.save(trace(graph, example, check_trace=False), buffer)
+        return buffer.getvalue()
+
+    return write_torchscript(write)
 
 
 def as_onnx(graph: MapsGraph, example: Tensor) -> tuple[bytes, int]:
@@ -154,6 +159,7 @@ def as_onnx(graph: MapsGraph, example: Tensor) -> tuple[bytes, int]:
     if program is None:
         msg = "torch returned no ONNX."
         raise WeightsError(msg)
+    forget_origin(program.model)
     opset = program.model.opset_imports[""]
     return program.model_proto.SerializeToString(), opset
 
