@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_mitoseg.errors import ReadError, TrustError, WeightsError
-from napari_mitoseg.exchange.bioimageio_model import read_npy
 from napari_mitoseg.exchange.export import export_model
 from napari_mitoseg.exchange.package import Archive
 from napari_mitoseg.exchange.yaml_file import read_yaml
+from napari_mitoseg.io.npy import read_npy
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.foreign.onnx import check_onnx
 from napari_mitoseg.models.foreign.torchscript import check_torchscript, quiet

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.distributed.blocks import Block, Grid, inner
 from napari_mitoseg.distributed.engine import Site
-from napari_mitoseg.distributed.run_folder import Found, Records
+from napari_mitoseg.distributed.run_folder import Found, Records, check_boxes
 from napari_mitoseg.distributed.state import BlockLabels
 from napari_mitoseg.distributed.views import Components, Stored, View
 from napari_mitoseg.errors import InvalidParameterError
@@ -136,7 +136,7 @@ def label_blocks(
     title = "Finding connected components"
     records = yield from site.finish(stage, task, list(grid), title)
     starts = _starts(records)
-    table, n = _joined(records, grid, starts)
+    table = _joined(records, grid, starts)
     numbered = Components(
         array,
         grid,
@@ -144,7 +144,7 @@ def label_blocks(
         site.folder.save(f"{stage}/table", table.astype(np.uint32)),
     )
     pairs = _joined_pairs(records, starts, table)
-    return _measured(records, starts, table, n, numbered), pairs
+    return _measured(records, grid, starts, table, numbered), pairs
 
 
 def _name(side: str, step: Shape) -> str:
@@ -175,7 +175,8 @@ def _listed(
 
 def _starts(records: Records) -> NDArray[np.int64]:
     """Say what is to be added to the labels of each block, that none occurs twice."""
-    sizes = [int(found["n"]) for found in records.each("n")]
+    # Their number is noted too, but what is noted takes less than it claims.
+    sizes = [max(len(found["first"]) - 1, 0) for found in records.each("first")]
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
     if starts[-1] >= 2**32:
         msg = (
@@ -188,14 +189,15 @@ def _starts(records: Records) -> NDArray[np.int64]:
 
 def _joined(
     records: Records, grid: Grid, starts: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], int]:
+) -> NDArray[np.int64]:
     """Give the components of the whole volume their numbers."""
     first = np.full(starts[-1] + 1, LARGEST)
     first[0] = -1
     for block, found in zip(grid, records.each("first"), strict=True):
         first[_own(starts, block.number)] = found["first"][1:]
     joined = [np.zeros((2, 0), np.int64), *_meetings(records, grid, starts)]
-    return join_numbers(int(starts[-1]), np.concatenate(joined, axis=1), first)
+    table, _ = join_numbers(int(starts[-1]), np.concatenate(joined, axis=1), first)
+    return table
 
 
 def _meetings(
@@ -231,17 +233,19 @@ def _joined_pairs(
 
 def _measured(
     records: Records,
+    grid: Grid,
     starts: NDArray[np.int64],
     table: NDArray[np.int64],
-    n: int,
     view: View,
 ) -> BlockLabels:
     """Put together sizes and boxes."""
+    n, shape = int(table.max(initial=0)), grid.shape
     n_voxels = np.zeros(n + 1, np.int64)
     first = np.full((n + 1, 3), LARGEST)
     last = np.zeros((n + 1, 3), np.int64)
     parts = records.each("n_voxels", "start", "stop")
     for number, part in enumerate(parts):
+        check_boxes(part["start"], part["stop"], shape, records)
         label = table[_own(starts, number)]
         there = part["n_voxels"][1:] > 0
         np.add.at(n_voxels, label, part["n_voxels"][1:])

@@ -5,25 +5,28 @@ volume gives there, voxel for voxel.  Only parts whose box is larger than the me
 cut, into blocks with a margin.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from napari_mitoseg.distributed.blocks import CHUNK, Block, Grid, inner, padded
 from napari_mitoseg.distributed.components import label_blocks
+from napari_mitoseg.distributed.damage import damaged
 from napari_mitoseg.distributed.engine import Site
 from napari_mitoseg.distributed.local_steps import count_labels, counted_labels
 from napari_mitoseg.distributed.run_folder import Found
 from napari_mitoseg.distributed.state import BlockLabels, BlockState, there
 from napari_mitoseg.distributed.views import (
+    IntactArray,
     Occupied,
     Renumbered,
     Stored,
+    UpTo,
     View,
     create_array,
     shared,
@@ -144,7 +147,7 @@ class FloodBlock:
         What is flooded.
     is_giant : Path
         ``.npy``: which parts these are.
-    known : Stored or None
+    known : View or None
         What an earlier round has flooded.
     target : Stored
         Where what is flooded goes.
@@ -154,7 +157,7 @@ class FloodBlock:
 
     basin: Basin
     is_giant: Path
-    known: Stored | None
+    known: View | None
     target: Stored
     shape: tuple[int, int, int]
 
@@ -204,9 +207,9 @@ class Gather:
         for number in np.flatnonzero(meets):
             group = _region(*boxes[number])
             both = there(shared(group, own))
-            array = zarr.open_array(self.folder / str(number), mode="r")
+            array = IntactArray(self.folder / str(number))
             here = labels[inner(both, own)]
-            np.maximum(here, np.asarray(array[inner(both, group)]), out=here)
+            np.maximum(here, array[inner(both, group)], out=here)
         self.target.write(own, labels)
         return count_labels(labels)
 
@@ -245,6 +248,8 @@ def grow_seeds(
     semantic, seeds = there(state.semantic), there(state.labels)
     job = label_blocks(site, f"{stage}/parts", semantic, step.connectivity, seeds.view)
     parts, (part, seed) = yield from relayed(job, partial(as_part, 0, 4))
+    if seed.max(initial=0) > seeds.n:
+        raise damaged(site.folder.path, "it holds seeds that there are not")
     n_in_part = np.bincount(part, minlength=parts.n + 1)
     basin = Basin(
         parts=parts.view,
@@ -264,7 +269,8 @@ def grow_seeds(
     table = step.table(n_in_part, part, seed, seeds.n).astype(np.uint32)
     numbers = site.folder.save(f"{stage}/table", table)
     whole = Renumbered(parts.view, numbers)
-    gathering = _gather(site, stage, whole, boxes, giants)
+    most = max(seeds.n, int(table.max(initial=0)))
+    gathering = _gather(site, stage, whole, boxes, giants, most)
     labels = yield from relayed(gathering, partial(as_part, 3, 4))
     if step.unseeded is Unseeded.DROP:
         semantic = Occupied(labels.view)
@@ -278,7 +284,12 @@ def _are_giant(parts: BlockLabels, window: int) -> NDArray[np.bool_]:
 
 
 def _gather(
-    site: Site, stage: str, whole: View, boxes: list[Region], giants: View | None
+    site: Site,
+    stage: str,
+    whole: View,
+    boxes: list[Region],
+    giants: View | None,
+    most: int,
 ) -> Job[BlockLabels]:
     """Put together what all parts have become."""
     cutting = site.cutting
@@ -294,7 +305,7 @@ def _gather(
     title = "Putting grown seeds together"
     job = site.finish(f"{stage}/labels", task, list(cutting.blocks), title)
     records = yield from job
-    return counted_labels(task.target, records)
+    return counted_labels(task.target, records, most)
 
 
 def _flood_groups(
@@ -361,8 +372,8 @@ def _flood_giants(
         for block in site.cutting.blocks
         if ((start < block.region.stop) & (stop > block.region.start)).all(1).any()
     ]
-    known: Stored | None = None
-    n_dry, n_round = 1, 0
+    known: View | None = None
+    n_dry, before, n_round = 1, math.inf, 0
     while n_dry:
         name = f"{stage}/giants-{n_round}"
         target = site.folder.array(
@@ -372,7 +383,10 @@ def _flood_giants(
         title = "Growing seeds through large parts"
         records = yield from site.finish(name, task, touched, title)
         n_dry = sum(int(found["n_dry"]) for found in records.each("n_dry"))
-        known, n_round = target, n_round + 1
+        if n_dry >= before:
+            # Each round gets further, where seeds lie in parts as they should.
+            raise damaged(site.folder.path, "there are large parts without seeds")
+        known, before, n_round = UpTo(target, basin.n_seeds), n_dry, n_round + 1
     return known
 
 

@@ -7,11 +7,12 @@ import fastremap
 import numpy as np
 
 from napari_mitoseg.distributed.blocks import Block, inner, padded
+from napari_mitoseg.distributed.damage import damaged
 from napari_mitoseg.distributed.engine import Site
 from napari_mitoseg.distributed.run_folder import Found, Records
 from napari_mitoseg.distributed.sources import Source
 from napari_mitoseg.distributed.state import BlockLabels, BlockState, there
-from napari_mitoseg.distributed.views import Stored, View, read_all
+from napari_mitoseg.distributed.views import Stored, UpTo, View, read_all
 from napari_mitoseg.jobs import Job
 from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.postprocessing import Kind, SeedMap, State, Step
@@ -136,7 +137,9 @@ def apply_local(
     records = yield from site.finish(stage, task, list(grid), title)
     made: dict[str, object] = dict(targets)
     if "labels" in targets:
-        made["labels"] = counted_labels(targets["labels"], records)
+        made["labels"] = counted_labels(
+            targets["labels"], records, there(state.labels).n
+        )
     return replace(state, kind=after, **made)  # type: ignore[arg-type]
 
 
@@ -168,27 +171,36 @@ def total_reach(steps: Sequence[Step]) -> Reach:
     return Reach(sum(reach.slices for reach in found), total)
 
 
-def counted_labels(view: View, records: Records) -> BlockLabels:
+def counted_labels(stored: Stored, records: Records, most: int) -> BlockLabels:
     """Put together how large the labels of blocks are.
 
     Parameters
     ----------
-    view : View
+    stored : Stored
         The labels.
     records : Records
         Of a stage whose blocks have counted theirs.
+    most : int
+        The largest label that there can be.
 
     Returns
     -------
     BlockLabels
         Up to the largest label that occurs.
+
+    Raises
+    ------
+    ReadError
+        If there is a larger one.
     """
     parts = list(records.each("label", "n_voxels"))
     n = max((int(part["label"].max(initial=0)) for part in parts), default=0)
+    if n > most:
+        raise damaged(records.path, f"it holds the label {n}, and there are {most}")
     n_voxels = np.zeros(n + 1, np.int64)
     for part in parts:
         n_voxels[part["label"]] += part["n_voxels"]
-    return BlockLabels(view, n_voxels)
+    return BlockLabels(UpTo(stored, n), n_voxels)
 
 
 def count_labels(labels: Array) -> Found:

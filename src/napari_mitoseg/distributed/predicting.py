@@ -6,8 +6,14 @@ from functools import lru_cache
 from typing import ClassVar
 
 from napari_mitoseg.distributed.blocks import Block
+from napari_mitoseg.distributed.damage import intact
 from napari_mitoseg.distributed.engine import Site
-from napari_mitoseg.distributed.run_folder import Found, RunFolder, replacing
+from napari_mitoseg.distributed.run_folder import (
+    Found,
+    RunFolder,
+    read_noted,
+    replacing,
+)
 from napari_mitoseg.distributed.sources import PartSource, Source
 from napari_mitoseg.distributed.state import BlockState, there
 from napari_mitoseg.distributed.views import Stored
@@ -123,7 +129,11 @@ def _settled(
         fixed = settled(volume, model, settings)
         with replacing(path) as draft:
             draft.write_text(fixed.model_dump_json(), encoding="utf-8")
-    return InferenceSettings.model_validate_json(path.read_text(encoding="utf-8"))
+    with intact(path):
+        known = InferenceSettings.model_validate(read_noted(path))
+    # All else is what the run was begun with, which has been compared.
+    tiles = {name: getattr(known, name) for name in ("tile", "batch")}
+    return settings.model_copy(update={"automatic_tiles": False, **tiles})
 
 
 @lru_cache(maxsize=1)

@@ -8,10 +8,12 @@ from typing import Any
 
 from napari_mitoseg.distributed.blocks import check_memory, plan_cutting
 from napari_mitoseg.distributed.chain import run_chain
+from napari_mitoseg.distributed.damage import damaged
 from napari_mitoseg.distributed.engine import Engine, SerialEngine, Site
 from napari_mitoseg.distributed.global_steps import check_chain
 from napari_mitoseg.distributed.predicting import predict_blocks
 from napari_mitoseg.distributed.run_folder import (
+    PARTIAL,
     opened,
     read_identity,
 )
@@ -218,7 +220,7 @@ class _Run:
             written = write_blocks(site, state, self.recipe)
             table = yield from phase(written, SEGMENTED_AT, 1.0)
             kept.note_complete({"n_objects": len(table)})
-        n_objects = int((kept.complete() or {})["n_objects"])
+        n_objects = _count(kept.complete() or {}, "n_objects", kept.path)
         files = publish(kept, self.folder)
         yield Progress(1, 1, "Written")
         return BlockResult(files, n_objects)
@@ -228,4 +230,13 @@ class _Run:
         if means.memory is not None:
             return means.memory
         earlier = {} if means.restart else read_identity(self.folder)
-        return int(earlier.get("memory", means.engine.memory))
+        known = {"memory": means.engine.memory, **earlier}
+        return _count(known, "memory", self.folder / PARTIAL)
+
+
+def _count(noted: Mapping[str, Any], name: str, path: Path) -> int:
+    """Return a number that a run has noted."""
+    found = noted.get(name)
+    if not isinstance(found, int) or not 0 <= found < 2**63:
+        raise damaged(path, f"its {name} is no number that can be")
+    return found

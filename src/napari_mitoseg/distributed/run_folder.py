@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_mitoseg.distributed.damage import UNFIT, damaged, intact
 from napari_mitoseg.documents import read_json
-from napari_mitoseg.errors import InvalidParameterError, ReadError, WriteError
+from napari_mitoseg.errors import (
+    InvalidParameterError,
+    ReadError,
+    WriteError,
+    one_line,
+)
 from napari_mitoseg.file_lock import lock
 from napari_mitoseg.io.atomic import ADVICE
+from napari_mitoseg.io.limits import check_memory
+from napari_mitoseg.io.npy import read_npy
 from napari_mitoseg.volume import Array, Shape
 
 if TYPE_CHECKING:
@@ -30,6 +39,9 @@ COMPLETE = "complete.json"
 PARTIAL = ".result.partial"
 LOCK = ".result.lock"
 IDENTITY = "run.json"
+
+MOST_LISTED = 6
+"""Differences that are told; more would be read by nobody."""
 
 Found = Mapping[str, Array]
 """The small things that work on a block finds out, by name."""
@@ -109,7 +121,7 @@ class RunFolder:
 
     def complete(self) -> Mapping[str, Any] | None:
         """Return what was noted when all files were complete; None before that."""
-        return _noted(self.path / COMPLETE)
+        return read_noted(self.path / COMPLETE)
 
     def clear(self) -> None:
         """Remove the folder; last of all what says that it is complete."""
@@ -142,13 +154,43 @@ class Records:
 
     def read(self, number: int, *names: str) -> dict[str, Array]:
         """Return some of what a finished block has found out."""
-        with np.load(self.path / f"{number}.npz", allow_pickle=False) as content:
-            return {name: content[name] for name in names}
+        path = self.path / f"{number}.npz"
+        with intact(path), zipfile.ZipFile(path) as packed:
+            return {name: _unpacked(packed, f"{name}.npy") for name in names}
 
     def each(self, *names: str) -> Iterator[dict[str, Array]]:
         """Iterate over the blocks, in order."""
         for number in sorted(self.numbers()):
             yield self.read(number, *names)
+
+
+def check_boxes(start: Array, stop: Array, shape: Shape, records: Records) -> None:
+    """Refuse boxes that reach beyond the volume: as much would be read.
+
+    Parameters
+    ----------
+    start, stop : ndarray of int, shape (n, 3)
+        First voxel of each box, and the one behind the last.
+    shape : tuple of int
+        Size of the volume.
+    records : Records
+        Where they come from.
+
+    Raises
+    ------
+    ReadError
+        If one does.
+    """
+    with intact(records.path):
+        is_inside = (start >= 0).all() and (start <= stop).all()
+        if not is_inside or not (stop <= np.array(shape)).all():
+            raise damaged(records.path, "it holds boxes outside of the volume")
+
+
+def _unpacked(packed: zipfile.ZipFile, name: str) -> Array:
+    """Read an array that is as large as its file: numpy believes what it claims."""
+    check_memory(packed.getinfo(name).file_size, name)
+    return read_npy(packed.read(name), name)
 
 
 @contextmanager
@@ -200,6 +242,8 @@ def opened(
         If another process runs here, or the disk refuses; what is finished is kept.
     InvalidParameterError
         If an earlier run here was another one.
+    ReadError
+        If what it has left is damaged.
     """
     run = run_of(folder)
     work = run.path
@@ -209,10 +253,13 @@ def opened(
         _check_identity(work, identity)
         with replacing(work / IDENTITY) as draft:
             draft.write_text(json.dumps(identity, indent=1), encoding="utf-8")
+        left = _is_begun(work)
         try:
-            yield run
+            # What does not fit in a run that was not broken off is a mistake of ours.
+            with intact(work, UNFIT if left else ()):
+                yield run
         except BaseException:
-            if not any((work / "records").rglob("*.npz")):
+            if not _is_begun(work):
                 # Nothing to go on with: the next run may be another one.
                 shutil.rmtree(work, ignore_errors=True)
             raise
@@ -221,6 +268,11 @@ def opened(
 def run_of(folder: Path) -> RunFolder:
     """Return the work of a run, where its result goes; it may not exist."""
     return RunFolder(folder / PARTIAL)
+
+
+def _is_begun(work: Path) -> bool:
+    """Say whether a block of a run is finished."""
+    return any((work / "records").rglob("*.npz"))
 
 
 def is_partial(folder: Path) -> bool:
@@ -252,35 +304,57 @@ def read_identity(folder: Path) -> Mapping[str, Any]:
     mapping
         JSON; empty where there is no such run.
     """
-    return _noted(run_of(folder).path / IDENTITY) or {}
+    return read_noted(run_of(folder).path / IDENTITY) or {}
 
 
-def _noted(path: Path) -> Mapping[str, Any] | None:
-    """Return what a run has noted; None where it has not."""
-    content = read_json(path) if path.is_file() else None
-    if content is not None and not isinstance(content, dict):
-        msg = f"{path} holds no JSON object: it is damaged. Begin anew with --restart."
-        raise ReadError(msg)
+def read_noted(path: Path) -> Mapping[str, Any] | None:
+    """Read what a run has noted.
+
+    Parameters
+    ----------
+    path : Path
+        A file of it.
+
+    Returns
+    -------
+    mapping or None
+        JSON; None where nothing was noted.
+
+    Raises
+    ------
+    ReadError
+        If it is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content = read_json(path)
+    except ReadError as error:
+        raise damaged(path, one_line(error)) from error
+    if not isinstance(content, dict):
+        raise damaged(path, "it holds no JSON object")
     return content
 
 
 def _check_identity(work: Path, identity: Mapping[str, Any]) -> None:
-    known = _noted(work / IDENTITY)
+    known = read_noted(work / IDENTITY)
     if known is None:
         if work.exists():
             shutil.rmtree(work)
         return
-    earlier = _flat(known)
+    with intact(work / IDENTITY):
+        earlier = _flat(known)
     now = _flat(json.loads(json.dumps(identity)))
     changed = [k for k in {**now, **earlier} if now.get(k) != earlier.get(k)]
     if changed:
         listed = ", ".join(
-            f"{k} (then {_short(earlier.get(k))}, now {_short(now.get(k))})"
-            for k in changed
+            f"{_cut(k)} (then {_short(earlier.get(k))}, now {_short(now.get(k))})"
+            for k in changed[:MOST_LISTED]
         )
+        more = ", …" if len(changed) > MOST_LISTED else ""
         msg = (
-            f"{work.parent} holds an unfinished run that differs in: {listed}. Give "
-            "the same again to go on with it, --restart to begin anew, or another "
+            f"{work.parent} holds an unfinished run that differs in: {listed}{more}. "
+            "Give the same again to go on with it, --restart to begin anew, or another "
             "folder."
         )
         raise InvalidParameterError(msg)
@@ -299,7 +373,10 @@ def _flat(content: Any, name: str = "") -> dict[str, Any]:
 
 
 def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    return _cut(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

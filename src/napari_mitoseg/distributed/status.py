@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Literal, get_args
 
 import psutil
 
@@ -17,6 +17,11 @@ from napari_mitoseg.jobs import Job, Progress, Result, relayed
 
 STATUS = ".result.status.json"
 EVERY_SECONDS = 0.5
+FAR = 2**40
+"""Seconds after 1970 that nobody lives to see."""
+
+MOST_PROCESSES = 2**31
+"""Numbers that processes can have."""
 
 State = Literal["running", "failed", "stopped"]
 
@@ -102,16 +107,33 @@ def read_status(folder: Path) -> Status | None:
     Returns
     -------
     Status or None
-        None where no run has said anything, or the last one has finished.  A run whose
+        None where no run has said anything, the last one has finished, or the file is
+        damaged.  A run whose
         process has gone without a word is stopped.
     """
     try:
         status = Status(**read_json(folder / STATUS))
     except (ReadError, TypeError):
         return None
+    if not _is_sound(status):
+        return None
     if status.state == "running" and not status.is_alive:
         return replace(status, state="stopped")
     return status
+
+
+def _is_sound(status: Status) -> bool:
+    """Say whether a status can be one that a run has written."""
+    numbers = (status.fraction, status.started)
+    return (
+        status.state in get_args(State)
+        and isinstance(status.message, str)
+        and type(status.pid) is int
+        and 0 < status.pid < MOST_PROCESSES
+        and all(type(one) in {int, float} for one in numbers)
+        and 0 <= status.fraction <= 1
+        and 0 <= status.started < FAR
+    )
 
 
 def telling(job: Job[Result], folder: Path) -> Job[Result]:

@@ -4,6 +4,7 @@ A view holds paths and numbers only, so that it can be sent to another process. 
 lookup makes of an array is not written: it is made anew wherever it is read.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 import zarr
 
 from napari_mitoseg.distributed.blocks import Grid, inner
+from napari_mitoseg.distributed.damage import damaged, intact
+from napari_mitoseg.io.checked_array import CheckedArray
 from napari_mitoseg.volume import Array, Region, Shape
 
 
@@ -22,6 +25,33 @@ class View(Protocol):
 
     def read(self, region: Region) -> Array:
         """Return a part, shape of the region."""
+
+
+class IntactArray:
+    """A zarr array of a run, which may be damaged.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+
+    Raises
+    ------
+    ReadError
+        If it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with intact(path):
+            array = zarr.open_array(path, mode="r", zarr_format=2)
+            self._array = CheckedArray(array, path.name)
+        self.shape, self.dtype = self._array.shape, self._array.dtype
+
+    def __getitem__(self, key: tuple[int | slice, ...], /) -> Array:
+        """Read a part; ReadError if a chunk of it is damaged."""
+        with intact(self._path):
+            return self._array[key]
 
 
 @dataclass(frozen=True)
@@ -38,13 +68,35 @@ class Stored:
 
     def read(self, region: Region) -> Array:
         """Return a part, shape of the region."""
-        array = zarr.open_array(self.path, mode="r")
-        return np.asarray(array[region.slices])
+        return IntactArray(self.path)[region.slices]
 
     def write(self, region: Region, values: Array) -> None:
         """Write a part that holds whole chunks."""
-        array = zarr.open_array(self.path, mode="r+")
+        array = zarr.open_array(self.path, mode="r+", zarr_format=2)
         array[region.slices] = values
+
+
+@dataclass(frozen=True)
+class UpTo:
+    """Labels on disk, none of which is larger than those that were counted.
+
+    Attributes
+    ----------
+    labels : Stored
+        Labels.
+    largest : int
+        The largest that there may be.
+    """
+
+    labels: Stored
+    largest: int
+
+    def read(self, region: Region) -> Array:
+        """Return a part, shape of the region; ReadError if the array is damaged."""
+        values = self.labels.read(region)
+        if values.max(initial=0) > self.largest:
+            raise damaged(self.labels.path, "it holds labels that there are not")
+        return values
 
 
 @dataclass(frozen=True)
@@ -227,20 +279,40 @@ def create_array(path: Path, shape: Shape, dtype: str, chunk: Shape) -> Stored:
     Stored
         The array; what was written to it before is still there.
     """
-    if not (path / ".zarray").is_file():
-        blosc = numcodecs.Blosc("zstd", 1, numcodecs.Blosc.SHUFFLE)
-        zarr.create_array(
-            path,
-            shape=shape,
-            dtype=dtype,
-            chunks=tuple(min(c, n) for c, n in zip(chunk, shape, strict=True)),
-            zarr_format=2,
-            fill_value=0,
-            compressors=blosc,
-            chunk_key_encoding={"name": "v2", "separator": "/"},
-            overwrite=True,
-        )
+    draft = path.with_name(f".new-{path.name}")
+    zarr.create_array(
+        draft,
+        shape=shape,
+        dtype=dtype,
+        chunks=tuple(min(c, n) for c, n in zip(chunk, shape, strict=True)),
+        zarr_format=2,
+        fill_value=0,
+        compressors=numcodecs.Blosc("zstd", 1, numcodecs.Blosc.SHUFFLE),
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+        overwrite=True,
+    )
+    take_description(draft, path)
     return Stored(path)
+
+
+def take_description(draft: Path, path: Path) -> None:
+    """Give arrays the description of new ones, and remove these.
+
+    What describes an array is not read from an earlier run: it could name any size, and
+    codecs that run what chunks say.
+
+    Parameters
+    ----------
+    draft : Path
+        Group or array of zarr 2 without chunks.
+    path : Path
+        The same, perhaps with chunks; made if absent.
+    """
+    for file in draft.rglob(".z*"):
+        target = path / file.relative_to(draft)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(target)
+    shutil.rmtree(draft)
 
 
 def read_all(views: Mapping[str, View | None], region: Region) -> dict[str, Any]:

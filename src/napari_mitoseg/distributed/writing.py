@@ -1,6 +1,5 @@
 """The files of a result, written block by block and shown when all are complete."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -9,18 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
 from napari_mitoseg.distributed.blocks import CHUNK, Block, Grid
+from napari_mitoseg.distributed.damage import damaged
 from napari_mitoseg.distributed.engine import Site
 from napari_mitoseg.distributed.run_folder import (
     Found,
     Records,
     RunFolder,
+    check_boxes,
     replacing,
 )
 from napari_mitoseg.distributed.state import BlockState, there
-from napari_mitoseg.distributed.views import Nothing, View
+from napari_mitoseg.distributed.views import (
+    IntactArray,
+    Nothing,
+    Stored,
+    View,
+    take_description,
+)
 from napari_mitoseg.io.ome_zarr import create_result_zarr
 from napari_mitoseg.io.pyramid import coarse_shape, nearest
 from napari_mitoseg.io.tables import write_table_csv
@@ -34,7 +40,7 @@ from napari_mitoseg.morphology.survey import (
 from napari_mitoseg.morphology.table import MeasurementTable, measure_survey
 from napari_mitoseg.outputs import RECIPE, TABLE, ZARR
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Shape, Spacing
+from napari_mitoseg.volume import Region, Shape, Spacing
 
 INSTANCES = "instances"
 REPLACED = ".replaced"
@@ -61,7 +67,7 @@ class WriteBlock:
         found: Found = {}
         for name, view in self.views.items():
             values = view.read(block.region)
-            _array(self.root, name, 0)[block.region.slices] = values
+            _array(self.root, name, 0).write(block.region, values)
             if name == INSTANCES:
                 found = asdict(survey_part(values, block.region.slices))
         return found
@@ -90,16 +96,15 @@ class CoarsenBlock:
 
     def __call__(self, block: Block) -> Found:
         """Write a block."""
-        z, y, x = (
-            slice(a * n, b * n)
-            for a, b, n in zip(
-                block.region.start, block.region.stop, self.step, strict=True
-            )
+        (z, y, x), (z1, y1, x1) = (
+            tuple(a * n for a, n in zip(corner, self.step, strict=True))
+            for corner in (block.region.start, block.region.stop)
         )
+        region = Region((z, y, x), (z1, y1, x1))
         for name in self.names:
-            fine = np.asarray(_array(self.root, name, self.level - 1)[z, y, x])
+            fine = _array(self.root, name, self.level - 1).read(region)
             coarse = nearest(fine, self.step)
-            _array(self.root, name, self.level)[block.region.slices] = coarse
+            _array(self.root, name, self.level).write(block.region, coarse)
         return {}
 
 
@@ -145,7 +150,7 @@ def write_blocks(
         name = f"write-{level}"
         job = site.finish(name, coarsen, list(grid), "Writing coarser levels")
         yield from relayed(job, partial(as_part, level, len(factors)))
-    table = yield from _measure(records, root, state.spacing)
+    table = yield from _measure(records, root, shape, state.spacing)
     with replacing(site.folder.path / TABLE) as draft:
         write_table_csv(draft, table.columns)
     if recipe is not None:
@@ -169,6 +174,11 @@ def publish(work: RunFolder, folder: Path) -> tuple[Path, ...]:
     tuple of Path
         The files.
 
+    Raises
+    ------
+    ReadError
+        If there are none.
+
     Notes
     -----
     Killed anywhere in between, it goes on where it was: what has been moved already is
@@ -184,6 +194,8 @@ def publish(work: RunFolder, folder: Path) -> tuple[Path, ...]:
             kept.parent.mkdir(exist_ok=True)
             (folder / name).replace(kept)
         (work.path / name).replace(folder / name)
+    if not (folder / ZARR).exists():
+        raise damaged(work.path, f"{ZARR} has gone")
     work.clear()
     return tuple(folder / name for name in names if (folder / name).exists())
 
@@ -199,10 +211,7 @@ def _create(
     }
     draft = root.with_name(f".new-{root.name}")
     factors = create_result_zarr(draft, types, shape, spacing, origin)
-    if root.exists():
-        shutil.rmtree(draft)
-    else:
-        draft.replace(root)
+    take_description(draft, root)
     return factors
 
 
@@ -212,12 +221,17 @@ def _aligned(shape: Shape, block: Shape) -> Grid:
     return Grid(shape, (z, y, x))
 
 
-def _array(root: Path, name: str, level: int) -> "zarr.Array[Any]":
-    return zarr.open_array(root / "labels" / name / str(level), mode="r+")
+def _array(root: Path, name: str, level: int) -> Stored:
+    return Stored(root / "labels" / name / str(level))
 
 
-def _measure(records: Records, root: Path, spacing: Spacing) -> Job[MeasurementTable]:
+def _measure(
+    records: Records, root: Path, shape: Shape, spacing: Spacing
+) -> Job[MeasurementTable]:
     """Make the table out of what the blocks show."""
     parts = [SurveyPart.empty(), *(SurveyPart(**f) for f in records.each(*PART))]
-    survey = merge_parts(parts, _array(root, INSTANCES, 0), spacing, Context())
+    for part in parts:
+        check_boxes(part.start, part.stop, shape, records)
+    labels = IntactArray(_array(root, INSTANCES, 0).path)
+    survey = merge_parts(parts, labels, spacing, Context())
     return (yield from measure_survey(survey))

@@ -1,20 +1,15 @@
 """From a BioImage.IO package to a model of this program."""
 
 import hashlib
-import io
-import math
 from collections.abc import Callable
-from tokenize import TokenError
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitoseg.errors import (
     InvalidParameterError,
     ReadError,
     WeightsError,
-    one_line,
 )
 from napari_mitoseg.exchange.candidate import Candidate
 from napari_mitoseg.exchange.description import OWN
@@ -29,6 +24,7 @@ from napari_mitoseg.exchange.read_rdf import (
     understood,
 )
 from napari_mitoseg.exchange.yaml_file import MOST_BYTES, read_yaml
+from napari_mitoseg.io.npy import read_npy
 from napari_mitoseg.models.foreign.config import ForeignConfig
 from napari_mitoseg.models.zoo import CARD_FILE, FOREIGN_FILES, WEIGHTS_FILE, ModelCard
 from napari_mitoseg.volume import Spacing, as_spacing
@@ -36,18 +32,6 @@ from napari_mitoseg.volume import Spacing, as_spacing
 RDF_NAMES = ("rdf.yaml", "bioimageio.yaml", "model.yaml", "rdf.yml")
 MOST_EXAMPLE = 2**28
 """Bytes of an example: it is only looked at."""
-
-BAD_ARRAY = (
-    ValueError,
-    EOFError,
-    OSError,
-    TypeError,
-    SyntaxError,
-    RecursionError,
-    MemoryError,
-    TokenError,
-)
-"""What numpy raises over damaged headers, which are lines of Python."""
 
 Choice = Literal["auto", "own", "onnx", "torchscript"]
 Fetch = Callable[[str, str], bytes]
@@ -167,49 +151,6 @@ def _example(
     if not tensor.test.endswith(".npy") or name not in package.names:
         return None
     return read_npy(package.read(name, MOST_EXAMPLE), name)
-
-
-def read_npy(content: bytes, name: str) -> NDArray[Any]:
-    """Read an array that has the size that its header says, and holds no objects.
-
-    Parameters
-    ----------
-    content : bytes
-        The file.
-    name : str
-        Of the file, for messages.
-
-    Returns
-    -------
-    ndarray
-        Of numbers.
-
-    Raises
-    ------
-    ReadError
-        If it is damaged, or holds something else.
-    """
-    file = io.BytesIO(content)
-    try:
-        _check_header(file, len(content))
-        file.seek(0)
-        array: NDArray[Any] = np.load(file, allow_pickle=False)
-    except BAD_ARRAY as error:
-        msg = f"{name} holds no numbers ({one_line(error)}). Get it again."
-        raise ReadError(msg) from error
-    return array
-
-
-def _check_header(file: io.BytesIO, n_bytes: int) -> None:
-    """Refuse an array of objects, or of another size than the file's."""
-    read = np.lib.format.read_array_header_1_0
-    if np.lib.format.read_magic(file) != (1, 0):
-        read = np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    size = math.prod(shape) * dtype.itemsize
-    if dtype.kind not in "biuf" or size != n_bytes - file.tell():
-        msg = f"{dtype} of shape {shape} in {n_bytes} bytes"
-        raise ValueError(msg)
 
 
 def _config(
