@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 FUZZ = Path(__file__).parents[1] / "benchmarks" / "fuzz"
-MODULES = ("binary", "corpus", "json_values", "mutate", "targets", "worker")
+MODULES = ("binary", "corpus", "json_values", "mutate", "runs", "targets", "worker")
 CASES = 300
 
 
@@ -27,10 +27,24 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         sys.modules.pop(name, None)
 
 
+def build(folder: Path) -> None:
+    """Write the corpus, in a process of its own."""
+    command = [sys.executable, FUZZ, "--build", folder]
+    subprocess.run(command, check=True, timeout=110)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The corpus."""
+    folder = tmp_path_factory.mktemp("fuzz") / "corpus"
+    build(folder)
+    return folder
+
+
 def test_damaged_inputs_are_read_or_refused_politely(
-    worker: ModuleType, tmp_path: Path
+    worker: ModuleType, made: Path, tmp_path: Path
 ) -> None:
-    corpus = worker.prepare(tmp_path / "corpus")
+    corpus = worker.prepare(made, tmp_path / "case")
     chosen = list(range(len(corpus)))
     outcomes: Counter[str] = Counter()
     targets = set()
@@ -45,8 +59,13 @@ def test_damaged_inputs_are_read_or_refused_politely(
     assert targets == set(worker.TARGETS)
 
 
-def test_a_case_is_always_the_same(worker: ModuleType, tmp_path: Path) -> None:
-    first, second = (worker.prepare(tmp_path / name) for name in "ab")
+@pytest.mark.slow
+def test_a_case_is_always_the_same(
+    worker: ModuleType, made: Path, tmp_path: Path
+) -> None:
+    """In every process: a case that failed there can be looked at here."""
+    build(tmp_path / "other")
+    first, second = map(worker.read_corpus, (made, tmp_path / "other"))
     # Told in a word: the differences of packages would take minutes to print.
     is_same = first == second
     assert is_same

@@ -1,6 +1,6 @@
 """Open thousands of damaged files and see that each is read or refused politely.
 
-    python benchmarks/fuzz --cases 10000
+    python benchmarks/fuzz --cases 10000 --jobs 2
     python benchmarks/fuzz --replay 4711
 
 A case is a number: it decides which input of the corpus is damaged, and how.  It
@@ -12,17 +12,29 @@ Exits with 1 if a case failed; the inputs of those that did are kept in the fold
 
 import argparse
 import collections
+import contextlib
 import json
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 PATIENCE = 120.0
-"""Seconds without an answer after which a process is taken to hang."""
+"""Seconds of processor time without an answer after which a process is taken to hang:
+on a busy machine it is long in coming."""
+
+ASLEEP = 1800.0
+"""Seconds without an answer after which it is taken to sleep for ever."""
+
+LOOK = 5.0
+"""Seconds after which it is looked whether the process still works."""
 
 STEP = 500
 """Cases after which a line says how far it has come."""
@@ -37,10 +49,12 @@ class Runner:
     ----------
     only : sequence of str
         Targets or names to restrict the corpus to; all of it if empty.
+    corpus : Path
+        The corpus, see `corpus.build`.
     """
 
-    def __init__(self, only: list[str]) -> None:
-        self._only = only
+    def __init__(self, only: list[str], corpus: Path) -> None:
+        self._only, self._corpus = only, corpus
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -53,7 +67,7 @@ class Runner:
             raise RuntimeError
         process.stdin.write(f"{number}\n")
         process.stdin.flush()
-        answer = self._answer(PATIENCE)
+        answer = self._answer()
         if answer is not None:
             return answer
         is_hung = process.poll() is None
@@ -70,7 +84,7 @@ class Runner:
             self._process = None
 
     def _start(self) -> None:
-        command = [sys.executable, __file__, "--serve", *self._only]
+        command = [sys.executable, __file__, *self._only, "--serve", str(self._corpus)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -78,16 +92,32 @@ class Runner:
         threading.Thread(
             target=_pump, args=(self._process, self._lines), daemon=True
         ).start()
-        if self._answer(300.0) is None:
+        if self._answer() is None:
             self.stop()
-            sys.exit("The process that opens files does not start.")
+            msg = "The process that opens files does not start."
+            raise SystemExit(msg)
 
-    def _answer(self, seconds: float) -> Result | None:
-        try:
-            line = self._lines.get(timeout=seconds)
-        except queue.Empty:
-            return None
-        return json.loads(line) if line else None
+    def _answer(self) -> Result | None:
+        """Wait for a line; None if the process has ended, or hangs."""
+        began, worked = time.monotonic(), self._seconds()
+        while True:
+            try:
+                line = self._lines.get(timeout=LOOK)
+            except queue.Empty:
+                is_asleep = time.monotonic() - began > ASLEEP
+                if is_asleep or self._seconds() - worked > PATIENCE:
+                    return None
+                continue
+            return json.loads(line) if line else None
+
+    def _seconds(self) -> float:
+        """Return the processor time that the process has taken."""
+        if self._process is None:
+            return 0.0
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(self._process.pid).cpu_times()
+            return float(times.user + times.system)
+        return 0.0
 
 
 def _pump(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> None:
@@ -98,28 +128,67 @@ def _pump(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> 
     lines.put("")
 
 
-def run(first: int, cases: int, only: list[str], *, failures: Path) -> int:
+def run(numbers: range, only: list[str], *, jobs: int, failures: Path) -> int:
     """Run cases, print what happened and return how many failed."""
-    runner, began = Runner(only), time.perf_counter()
+    began = time.perf_counter()
     outcomes: collections.Counter[tuple[str, str]] = collections.Counter()
     worst: dict[str, tuple[float, int]] = {"seconds": (0, 0), "MiB": (0, 0)}
     failed = []
-    for number in range(first, first + cases):
-        result = runner.run(number)
+    for n, result in enumerate(_results(numbers, only, jobs), start=1):
         outcomes[result.get("target", "?"), result["outcome"]] += 1
         for key, most in worst.items():
-            worst[key] = max(most, (result.get(key, 0), number))
+            worst[key] = max(most, (result.get(key, 0), result["case"]))
         if result["outcome"] == "failed":
             failed.append(result)
             print(json.dumps(result), flush=True)
-        if (number + 1 - first) % STEP == 0:
-            print(f"{number + 1 - first} of {cases}", file=sys.stderr, flush=True)
-    runner.stop()
+        if n % STEP == 0:
+            print(f"{n} of {len(numbers)}", file=sys.stderr, flush=True)
     _report(outcomes, time.perf_counter() - began, worst)
+    if (n_missing := len(numbers) - outcomes.total()) > 0:
+        sys.exit(f"{n_missing} cases were not run: a process did not start.")
     if failed:
         keep([result["case"] for result in failed], only, failures)
         print(f"{len(failed)} failed; their inputs are in {failures}/")
     return len(failed)
+
+
+def _results(numbers: range, only: list[str], jobs: int) -> Iterator[Result]:
+    """Run cases in several processes; give their results as they come."""
+    found: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
+    left, lock = iter(numbers), threading.Lock()
+
+    def work(corpus: Path) -> None:
+        runner = Runner(only, corpus)
+        try:
+            while True:
+                with lock:
+                    number = next(left, None)
+                if number is None:
+                    break
+                found.put(runner.run(number))
+        finally:
+            runner.stop()
+            found.put(None)
+
+    with _built() as corpus:
+        for _ in range(jobs):
+            threading.Thread(target=work, args=(corpus,), daemon=True).start()
+        n_ended = 0
+        while n_ended < jobs:
+            result = found.get()
+            n_ended += result is None
+            if result is not None:
+                yield result
+
+
+@contextlib.contextmanager
+def _built() -> Iterator[Path]:
+    """Write the corpus, once for all processes."""
+    with tempfile.TemporaryDirectory(prefix="mitoseg-fuzz-") as room:
+        corpus = Path(room) / "corpus"
+        command = [sys.executable, __file__, "--build", str(corpus)]
+        subprocess.run(command, check=True)
+        yield corpus
 
 
 def _report(
@@ -148,9 +217,10 @@ def keep(numbers: list[int], only: list[str], folder: Path) -> None:
 
 def replay(numbers: list[int], only: list[str]) -> int:
     """Run cases again and say all that is known; 1 if one failed."""
-    runner = Runner(only)
-    results = [runner.run(number) for number in numbers]
-    runner.stop()
+    with _built() as corpus:
+        runner = Runner(only, corpus)
+        results = [runner.run(number) for number in numbers]
+        runner.stop()
     for result in results:
         print(*(f"{key}: {value}" for key, value in result.items()), "", sep="\n")
     return int(any(result["outcome"] == "failed" for result in results))
@@ -169,13 +239,10 @@ def _chosen(only: list[str]) -> list[int]:
 
 
 def _write(numbers: list[int], only: list[str], folder: Path) -> None:
-    import tempfile
+    from mutate import make_case, read_corpus, write_tree
 
-    from mutate import make_case, write_tree
-    from worker import prepare
-
-    with tempfile.TemporaryDirectory() as room:
-        corpus = prepare(Path(room) / "corpus")
+    with _built() as made:
+        corpus = read_corpus(made)
     for number in numbers:
         tree = make_case(number, corpus, _chosen(only)).tree
         write_tree(folder / str(number), tree)
@@ -194,15 +261,23 @@ def main() -> int:
     parser.add_argument(
         "--write", type=Path, help="with --replay: only write the input"
     )
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--jobs", type=int, default=1, help="processes that work")
+    parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         from worker import serve
 
-        serve(_chosen(given.only))
+        serve(_chosen(given.only), given.serve)
+        return 0
+    if given.build:
+        from corpus import build
+
+        build(given.build)
         return 0
     if given.replay is None:
-        n = run(given.first, given.cases, given.only, failures=given.failures)
+        numbers = range(given.first, given.first + given.cases)
+        n = run(numbers, given.only, jobs=given.jobs, failures=given.failures)
         return 1 if n else 0
     if given.write:
         _write(given.replay, given.only, given.write)

@@ -17,6 +17,19 @@ from json_values import change_json
 
 Change = Callable[[bytes, random.Random], bytes]
 
+DTYPES = (
+    b"|O",
+    b"|b1",
+    b"<f8",
+    b"<i8",
+    b"<u8",
+    b"<u4",
+    b">i8",
+    b"<c16",
+    b"|S9",
+    b"|V0",
+)
+
 GONE = (
     ValueError, LookupError, ArithmeticError, EOFError, OSError, RuntimeError,
     struct.error, zlib.error, zipfile.BadZipFile,
@@ -279,6 +292,21 @@ def _checksum(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
+def change_npy(content: bytes, rng: random.Random) -> bytes:
+    """Change values of an array, or what its header says."""
+    (length,) = struct.unpack_from("<H", content, 8)
+    start = 10 + length
+    if rng.random() < 0.6 and len(content) > start:
+        return content[:start] + set_integer(content[start:], rng)
+    head = content[10:start]
+    if rng.random() < 0.3:
+        kinds = rng.choice(DTYPES)
+        head = re.sub(rb"[<>|][a-zA-Z]\d+", kinds, head, count=1)
+    else:
+        head = change_digits(head, rng)
+    return content[:8] + struct.pack("<H", len(head) % 2**16) + head + content[start:]
+
+
 def change_pickle(content: bytes, rng: random.Random) -> bytes:
     """Swap operations of a pickle, which `torch.load` reads a safe subset of."""
     out = bytearray(content)
@@ -312,6 +340,7 @@ def _known(content: bytes) -> Change | None:
         b"\x80\x02": change_pickle,
         b"NRRD": change_digits,
         b"mitoseg": change_journal,
+        b"\x93NUMPY": change_npy,
     }
     for start, how in starts.items():
         if content.startswith(start):

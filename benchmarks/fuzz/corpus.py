@@ -20,6 +20,7 @@ import tifffile
 import torch
 import zarr
 from PIL import Image
+from runs import write_run
 from targets import TARGETS
 
 from napari_mitoseg.annotation import records
@@ -328,7 +329,7 @@ def package(path: Path) -> None:
 
 @cache
 def _packed(name: str) -> bytes:
-    """Return a package; torch counts its graphs, so a second one would be another."""
+    """Return a package; ONNX takes its time."""
     torch.manual_seed(0)
     network = architectures["fast"].from_config({"widths": [2, 3]})
     card = ModelCard(name="tiny", architecture="fast", spacing=SPACING)
@@ -352,3 +353,20 @@ def checkpoint(path: Path) -> None:
     """Write the state of a training that was interrupted."""
     state = {"network": {"w": torch.arange(6.0)}, "step": 7, "best": [0.5, "x"]}
     write_checkpoint(path, state)
+
+
+# ------------------------------------------------------------ runs over blocks
+
+RUNS = {
+    "run-predicting": "Predicting",
+    "run-growing": "Growing seeds through",
+    "run-filling": "Filling holes",
+    "run-naming": "",
+}
+"""What was being done when the run was killed."""
+
+
+@seed("run", *RUNS)
+def partial_run(path: Path) -> None:
+    """Write what a run that was killed has left."""
+    write_run(path, RUNS[path.name])

@@ -60,6 +60,11 @@ def read_tree(folder: Path) -> Tree:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
+def read_corpus(folder: Path) -> list[Tree]:
+    """Read what `corpus.build` has written, in the order of its inputs."""
+    return [read_tree(folder / str(number)) for number in range(len(SEEDS))]
+
+
 def write_tree(folder: Path, tree: Tree) -> None:
     """Write files into a folder."""
     for name, content in tree.items():

@@ -15,8 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from runs import in_small_blocks, segmenting
 
 from napari_mitoseg.annotation.journal import read_journal, resume_journal
+from napari_mitoseg.distributed.background import is_running
+from napari_mitoseg.distributed.run_folder import is_partial
+from napari_mitoseg.distributed.status import read_status
 from napari_mitoseg.errors import MitoSegError
 from napari_mitoseg.exchange.install import InstallSettings, install_model
 from napari_mitoseg.io import check_image, read_annotation, read_labels, read_volume
@@ -146,6 +150,18 @@ def open_checkpoint(path: Path) -> None:
         load_states(state, path, network=_Taker())
 
 
+def resume_run(path: Path) -> None:
+    """Go on with a run, and read its result."""
+    status = read_status(path)
+    _ = status and f"{status.fraction:.0%}: {status.message}", is_partial(path)
+    if is_running(path):
+        msg = "A process that is no longer there is not running."
+        raise AssertionError(msg)
+    with in_small_blocks():
+        files = drain(segmenting(path)).files
+    touch(read_labels(files[0]))
+
+
 class _Taker:
     """Takes a state as a network does."""
 
@@ -163,6 +179,7 @@ TARGETS: dict[str, Target] = {
     "recipe": open_recipe,
     "review": open_review,
     "checkpoint": open_checkpoint,
+    "run": resume_run,
 }
 
 __all__ = ["IMAGE_SHAPE", "TARGETS", "np"]

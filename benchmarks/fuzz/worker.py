@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from corpus import SEEDS, build
-from mutate import Case, Tree, make_case, read_tree, write_tree
+from corpus import SEEDS
+from mutate import Case, Tree, make_case, read_corpus, write_tree
 from targets import TARGETS
 
 from napari_mitoseg.errors import MitoSegError
@@ -34,18 +34,20 @@ SLOW = 10.0
 """Seconds of processor time from which on a case counts as one that hangs."""
 
 
-def serve(chosen: list[int]) -> None:
+def serve(chosen: list[int], made: Path) -> None:
     """Run the cases that are asked for, until there are no more.
 
     Parameters
     ----------
     chosen : list of int
         Which inputs of the corpus are damaged.
+    made : Path
+        The corpus, see `corpus.build`.
     """
     out = _quiet()
     with tempfile.TemporaryDirectory(prefix="mitoseg-fuzz-") as name:
         room = Path(name)
-        corpus = prepare(room / "corpus")
+        corpus = prepare(made, room / "case")
         _limit_memory()
         print(json.dumps({"ready": True}), file=out, flush=True)
         for line in sys.stdin:
@@ -64,13 +66,15 @@ def _run_number(
         return {"case": number, "outcome": "failed", "message": message}
 
 
-def prepare(folder: Path) -> list[Tree]:
-    """Write the corpus, and see that all of it can be read as it is."""
+def prepare(made: Path, folder: Path) -> list[Tree]:
+    """Read the corpus, and see that all of it can be opened as it is."""
     warnings.simplefilter("ignore")
-    build(folder)
-    for number, item in enumerate(SEEDS):
-        TARGETS[item.target](folder / str(number) / item.name)
-    return [read_tree(folder / str(number)) for number in range(len(SEEDS))]
+    corpus = read_corpus(made)
+    for item, tree in zip(SEEDS, corpus, strict=True):
+        shutil.rmtree(folder, ignore_errors=True)
+        write_tree(folder, tree)
+        TARGETS[item.target](folder / item.name)
+    return corpus
 
 
 def run_case(case: Case, folder: Path) -> dict[str, Any]:
