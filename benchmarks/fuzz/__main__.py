@@ -14,6 +14,7 @@ import argparse
 import collections
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -35,6 +36,9 @@ ASLEEP = 1800.0
 
 LOOK = 5.0
 """Seconds after which it is looked whether the process still works."""
+
+KEPT = "MITOSEG_FUZZ_CORPUS"
+"""Variable that names a folder where the corpus is kept for later runs."""
 
 STEP = 500
 """Cases after which a line says how far it has come."""
@@ -183,12 +187,22 @@ def _results(numbers: range, only: list[str], jobs: int) -> Iterator[Result]:
 
 @contextlib.contextmanager
 def _built() -> Iterator[Path]:
-    """Write the corpus, once for all processes."""
+    """Write the corpus, once for all processes; or take one that is kept."""
+    if KEPT in os.environ:
+        corpus = Path(os.environ[KEPT])
+        if not corpus.exists():
+            _build(corpus)
+        yield corpus
+        return
     with tempfile.TemporaryDirectory(prefix="mitoseg-fuzz-") as room:
         corpus = Path(room) / "corpus"
-        command = [sys.executable, __file__, "--build", str(corpus)]
-        subprocess.run(command, check=True)
+        _build(corpus)
         yield corpus
+
+
+def _build(corpus: Path) -> None:
+    command = [sys.executable, __file__, "--build", str(corpus)]
+    subprocess.run(command, check=True)
 
 
 def _report(
