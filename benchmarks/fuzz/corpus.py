@@ -20,7 +20,6 @@ import tifffile
 import torch
 import zarr
 from PIL import Image
-from runs import write_run
 from targets import TARGETS
 
 from napari_mitoseg.annotation import records
@@ -39,6 +38,7 @@ from napari_mitoseg.proofreading.review import ReviewItem, ReviewQueue
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.training.checkpoint import write_checkpoint
 from napari_mitoseg.volume import Volume
+from runs import write_run
 
 SHAPE = (3, 24, 40)
 SPACING = (40.0, 5.9, 5.9)
