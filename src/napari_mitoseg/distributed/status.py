@@ -108,8 +108,7 @@ def read_status(folder: Path) -> Status | None:
     -------
     Status or None
         None where no run has said anything, the last one has finished, or the file is
-        damaged.  A run whose
-        process has gone without a word is stopped.
+        damaged.  A run whose process has gone without a word is stopped.
     """
     try:
         status = Status(**read_json(folder / STATUS))
