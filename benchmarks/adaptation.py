@@ -1,0 +1,143 @@
+"""What can be done for a stack that a model has never seen, without training.
+
+    python benchmarks/adaptation.py --data ../shared/data --model sbem_brain=DIR
+
+DIR is a model that was trained without the stack, by ``train_default.py --leave-out
+STACK``.  The stack is shown larger and smaller, with other contrast, and in several
+views; and the network is given the batch-norm statistics of the stack, half or all of
+the way.  Scored by IoU at the stack's own pixels, at probability 0.5 and at the best
+threshold there is (which takes the truth to find).
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import torch
+from numpy.typing import NDArray
+from sparse import iou
+from systems import STACKS
+from torch.nn.functional import interpolate
+
+from napari_mitoseg.inference.predict import predict_maps
+from napari_mitoseg.inference.settings import InferenceSettings
+from napari_mitoseg.jobs import drain
+from napari_mitoseg.models.normalize import normalize_slice
+from napari_mitoseg.models.zoo import TrainedModel, load_model
+from napari_mitoseg.preprocessing import Pipeline
+from napari_mitoseg.volume import Volume
+
+THRESHOLDS = range(5, 251, 10)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    **{f"zoom {zoom:g}": {"zoom": zoom} for zoom in (0.7, 0.85, 1.2, 1.4)},
+    "four views": {"augmentation": 4},
+}
+STEPS: dict[str, list[dict[str, Any]]] = {
+    "CLAHE": [{"step": "clahe"}],
+    "equalize": [{"step": "equalize"}],
+}
+EXPONENTS = (0.7, 1.4)
+SHARES = (0.5, 1.0)
+MULTIPLE = 32
+"""Of pixels, that a slice is cut to where statistics are taken."""
+
+
+def tell(
+    what: str,
+    volume: Volume,
+    truth: NDArray[np.bool_],
+    model: TrainedModel,
+    settings: dict[str, Any],
+) -> None:
+    """Predict, and print the scores."""
+    job = predict_maps(volume, model, InferenceSettings.parse(settings))
+    semantic = drain(job).semantic
+    best, cut = max((iou(semantic > cut, truth), cut) for cut in THRESHOLDS)
+    middle = iou(semantic > 127, truth)
+    print(
+        f"    {what:28s} {middle:.3f}   best {best:.3f} at {cut / 255:.2f}", flush=True
+    )
+
+
+@contextmanager
+def statistics_of(volume: Volume, model: TrainedModel, share: float) -> Iterator[None]:
+    """Move the batch-norm statistics of a 2D network towards those of a stack."""
+    network = model.network
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    layers = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # the plain mean over all that is seen
+        layer.train()
+    with torch.inference_mode():
+        for patch in _slices(volume, model):
+            network(patch)
+    network.eval()
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+    after = network.state_dict()
+    moved = {
+        name: torch.lerp(value, after[name], share) if "running" in name else value
+        for name, value in before.items()
+    }
+    network.load_state_dict(moved)
+    yield
+    network.load_state_dict(before)
+
+
+def _slices(volume: Volume, model: TrainedModel) -> Iterator[torch.Tensor]:
+    """Yield slices with their neighbours, as the network is given them."""
+    pairs = zip(volume.spacing, model.card.spacing, strict=True)
+    _, *ratio = (native / wanted for native, wanted in pairs)
+    stack = torch.stack(
+        [
+            torch.from_numpy(normalize_slice(volume.read_slice(z)))
+            for z in range(len(volume.data))
+        ]
+    )[None]
+    scaled = interpolate(stack, scale_factor=ratio, mode="bilinear", antialias=True)
+    height, width = (n // MULTIPLE * MULTIPLE for n in scaled.shape[2:])
+    reach = model.network.context
+    for z in range(reach, scaled.shape[1] - reach):
+        yield scaled[:, z - reach : z + reach + 1, :height, :width].contiguous()
+
+
+def report(volume: Volume, truth: NDArray[np.bool_], model: TrainedModel) -> None:
+    """Print all scores of a model on a stack."""
+    print(f"  {volume.name}", flush=True)
+    for what, settings in SETTINGS.items():
+        tell(what, volume, truth, model, settings)
+    for what, steps in STEPS.items():
+        tell(what, Pipeline.parse(steps)(volume), truth, model, {})
+    for exponent in EXPONENTS:
+        curved = 255 * (volume.read() / 255.0) ** exponent
+        other = Volume(curved.astype(np.uint8), volume.spacing, volume.name)
+        tell(f"grey values to the {exponent:g}", other, truth, model, {})
+    for share in SHARES:
+        with statistics_of(volume, model, share):
+            tell(f"its statistics, {share:.0%}", volume, truth, model, {})
+
+
+def main() -> int:
+    """Print what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", nargs="+", required=True, metavar="STACK=DIR")
+    arguments = parser.parse_args()
+    for given in arguments.model:
+        stack, _, folder = given.partition("=")
+        image = tifffile.imread(arguments.data / stack / "image.tif")
+        truth = tifffile.imread(arguments.data / stack / "mitochondria.tif") > 0
+        report(Volume(image, STACKS[stack], stack), truth, load_model(Path(folder)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
