@@ -104,7 +104,9 @@ def test_a_file_that_is_too_large(address: str) -> None:
 
 
 def test_without_a_server_it_says_so(address: str) -> None:
-    with pytest.raises(DownloadError, match="Connect to the internet"):
+    with pytest.raises(
+        DownloadError, match=r"no connection to 127\.0\.0\.1\)\. Conn"):
+    ):
         drain(download("http://127.0.0.1:9/model.zip"))
 
 
@@ -147,6 +149,12 @@ def test_names_are_taken_once(tmp_path: Path, write_model: Any, install: Any) ->
     for name in ("Mine", "mine", "fast", "con", "...", "/"):
         with pytest.raises(InvalidParameterError, match="name"):
             install(folder, name=name)
+
+
+def test_a_graph_without_its_description(tmp_path: Path, install: Any) -> None:
+    (tmp_path / "alone.onnx").write_bytes(b"graph")
+    with pytest.raises(ReadError, match=r"There is no alone\.json beside"):
+        install(tmp_path / "alone.onnx")
 
 
 def test_a_file_is_compared_with_its_checksum(

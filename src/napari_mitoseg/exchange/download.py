@@ -76,7 +76,7 @@ def download(url: str, sha256: str = "", most: int = MOST_BYTES) -> Job[Path]:
         _check(part, sha256, url)
         part.replace(target)
     except requests.exceptions.RequestException as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = _reason(error, url)
         msg = (
             f"{_shown(url)} could not be downloaded ({reason}). Connect to the "
             "internet and try again: what has come is kept. Or download it by hand "
@@ -204,6 +204,15 @@ def _answer(url: str, done: int) -> Any:
         )
     answer.raise_for_status()
     return answer
+
+
+def _reason(error: requests.exceptions.RequestException, url: str) -> str:
+    """Return why there was no answer, in words where that is plain."""
+    known = requests.exceptions
+    is_other = isinstance(error, known.SSLError | known.ProxyError)
+    if isinstance(error, known.ConnectionError) and error.request and not is_other:
+        return f"no connection to {urlsplit(url).hostname}"
+    return " ".join(str(error).split())[:200]
 
 
 def _check(part: Path, sha256: str, url: str) -> None:

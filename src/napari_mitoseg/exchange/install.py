@@ -289,6 +289,12 @@ class _Named:
 def _of_graph(path: Path) -> Candidate:
     """Read a bare graph and the JSON file beside it."""
     beside = Folder(path.parent)
+    if not path.with_suffix(".json").is_file():
+        msg = (
+            f"There is no {path.with_suffix('.json').name} beside {path}, which says "
+            "how the graph is used. Put it there, or give a package (.zip)."
+        )
+        raise ReadError(msg)
     text = beside.read(path.with_suffix(".json").name, MOST_YAML)
     try:
         content = parse_json(text)
