@@ -3,6 +3,8 @@
 import csv
 import errno
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 import tifffile
 
 from napari_mitoseg import cli
+from napari_mitoseg.cli.app import PIPE_CLOSED
 from napari_mitoseg.io import read_labels
 from napari_mitoseg.io.read import labels_origin
 from napari_mitoseg.jobs import drain
@@ -201,6 +204,7 @@ def test_every_command_that_reads_a_stack_can_be_told_the_channel(
         (("--device", "tpu"), "auto"),
         (("--augmentation", "3"), "augmentation"),
         (("--format", "png"), "tiff"),
+        (("--memory", "inf"), "100000"),
         (("--nonsense", "1"), "--nonsense"),
     ],
 )
@@ -448,6 +452,18 @@ def test_an_interrupted_command_says_what_can_be_done(
     status, _, error = run("models")
     assert status == 130
     assert "--resume" in error
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "napari_mitoseg", "models"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == PIPE_CLOSED
 
 
 def test_models_lists_spacing_licence_scores_and_place(run: Command) -> None:

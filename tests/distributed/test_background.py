@@ -75,6 +75,7 @@ def test_a_stopped_run_goes_on(order: Order) -> None:
     assert not background.is_running(order.folder)
     if not (order.folder / ZARR).exists():
         assert not drain(background.watch(order.folder))
+        assert not (order.folder / LOCK).exists() or is_partial(order.folder)
     background.start(order)
     assert drain(background.watch(order.folder))
 
@@ -118,7 +119,28 @@ def test_a_process_that_has_gone_runs_no_more(tmp_path: Path) -> None:
     write_status(tmp_path, Status("running", 0.5, "Predicting", os.getpid(), 12.0))
     status = read_status(tmp_path)
     assert status is not None
-    assert (status.state, status.fraction) == ("stopped", 0.5)
+    assert (status.state, status.fraction) == ("lost", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("", "ended without a word: it was killed, perhaps for lack of memory"),
+        ("Traceback (most recent call last):\n  …\nKeyError: 3\n", "not: KeyError: 3"),
+        ("napari-mitoseg: The disk is full.\n", "^The disk is full.$"),
+    ],
+)
+def test_a_run_that_was_killed_or_broke_down_was_not_stopped(
+    log: str, said: str, order: Order
+) -> None:
+    order.folder.mkdir()
+    gone = Status("running", 0.5, "Predicting", os.getpid(), 12.0)
+    write_status(order.folder, gone)
+    notes = background.notes_of(order.folder)
+    notes.mkdir(parents=True)
+    (notes / background.LOG).write_text(log)
+    with pytest.raises(JobError, match=said):
+        drain(background.watch(order.folder))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"state": 1}'])

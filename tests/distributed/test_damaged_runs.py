@@ -256,7 +256,7 @@ def test_a_result_that_has_gone_is_not_complete(segment, left) -> None:
 )
 def test_a_damaged_status_says_nothing(tmp_path, changed) -> None:
     write_status(tmp_path, Status("running", 0.5, "Predicting", 2**22 + 1, 1e9))
-    assert read_status(tmp_path).state == "stopped"
+    assert read_status(tmp_path).state == "lost"
     known = json.loads((tmp_path / STATUS).read_text())
     (tmp_path / STATUS).write_text(json.dumps({**known, **changed}))
     assert read_status(tmp_path) is None

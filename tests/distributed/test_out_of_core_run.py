@@ -1,6 +1,7 @@
 """A run over blocks: its files, going on after a kill, and what stops it."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import tifffile
 
 from napari_mitoseg.distributed.blocks import PROGRAM_BYTES, plan_cutting
 from napari_mitoseg.distributed.run import Means, segment_blocks
-from napari_mitoseg.distributed.run_folder import PARTIAL
+from napari_mitoseg.distributed.run_folder import LOCK, PARTIAL
 from napari_mitoseg.distributed.sources import FileSource, PreparedSource
 from napari_mitoseg.errors import InvalidParameterError, ReadError, WriteError
 from napari_mitoseg.io.ome_zarr import write_result_zarr
@@ -189,11 +190,26 @@ def test_a_vanished_image_is_no_black_one(tiny_em, tmp_path, small_blocks) -> No
     for _ in range(3):
         next(job)
     path.rename(tmp_path / "elsewhere")
-    with pytest.raises(ReadError, match="goes on from there"):
+    with pytest.raises(ReadError, match=r"There is no .* finished is kept"):
         drain(job)
+    assert not (tmp_path / "out" / LOCK).exists()
     (tmp_path / "elsewhere").rename(path)
     segment(source, tmp_path / "out")
     assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_a_copy_of_the_image_differs_in_its_date(tiny_em, tmp_path) -> None:
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, tiny_em[0].read())
+    os.utime(path, (1, 0.5))
+    source, out = FileSource(path, SPACING), tmp_path / "out"
+    job = segment_blocks(source, Recipe(), out, Means(GIGABYTE))
+    for _ in range(4):
+        next(job)
+    job.close()
+    os.utime(path, (1, 86400))
+    with pytest.raises(InvalidParameterError, match=r"then \"1970-01-01 00:00:00.5"):
+        segment(source, out)
 
 
 def test_what_looks_at_the_whole_stack_is_refused(source) -> None:

@@ -104,7 +104,7 @@ def test_a_file_that_is_too_large(address: str) -> None:
 
 
 def test_without_a_server_it_says_so(address: str) -> None:
-    with pytest.raises(DownloadError, match="Connect to the internet"):
+    with pytest.raises(DownloadError, match=r"no connection to 127\.0\.0\.1\)\. "):
         drain(download("http://127.0.0.1:9/model.zip"))
 
 
@@ -147,6 +147,47 @@ def test_names_are_taken_once(tmp_path: Path, write_model: Any, install: Any) ->
     for name in ("Mine", "mine", "fast", "con", "...", "/"):
         with pytest.raises(InvalidParameterError, match="name"):
             install(folder, name=name)
+
+
+def test_a_graph_without_its_description(tmp_path: Path, install: Any) -> None:
+    (tmp_path / "alone.onnx").write_bytes(b"graph")
+    with pytest.raises(ReadError, match=r"There is no alone\.json beside"):
+        install(tmp_path / "alone.onnx")
+
+
+def test_a_file_is_compared_with_its_checksum(
+    tmp_path: Path, write_model: Any, install: Any
+) -> None:
+    out = tmp_path / "model.zip"
+    drain(export_model(str(write_model("fast")), out, "mitoseg"))
+    sha256 = hashlib.sha256(out.read_bytes()).hexdigest()
+    with pytest.raises(InvalidParameterError, match="64 digits"):
+        install(out, name="Mine", sha256="0123")
+    with pytest.raises(ReadError, match=f"is {sha256}, expected is {SHA256}"):
+        install(out, name="Mine", sha256=SHA256)
+    assert "Mine" not in model_names()
+    install(out, name="Mine", sha256=sha256.upper())
+    assert "Mine" in model_names()
+
+
+def test_graphs_do_not_share_a_description(
+    tmp_path: Path, write_model: Any, install: Any
+) -> None:
+    model = str(write_model("fast"))
+    graph, other = tmp_path / "mine.pt", tmp_path / "mine.onnx"
+    drain(export_model(model, graph, "torchscript"))
+    drain(export_model(model, graph, "torchscript"))
+    before = graph.with_suffix(".json").read_bytes()
+    with pytest.raises(InvalidParameterError, match="belongs to another file"):
+        drain(export_model(model, other, "onnx"))
+    assert graph.with_suffix(".json").read_bytes() == before
+    assert not other.exists()
+    other.write_bytes(b"an earlier one")
+    with pytest.raises(ReadError, match=r"ends in \.pt, not mine\.onnx"):
+        install(other, name="Mine")
+    graph.with_suffix(".json").write_text("my own notes")
+    with pytest.raises(InvalidParameterError, match="belongs to another file"):
+        drain(export_model(model, graph, "torchscript"))
 
 
 def test_removing(tmp_path: Path, write_model: Any, install: Any, home: Path) -> None:

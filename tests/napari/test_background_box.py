@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from time import sleep
 from typing import Any
 
@@ -12,7 +13,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication, QMainWindow
+from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMessageBox
 
 from napari_mitoseg._napari import background_box, background_tasks
 from napari_mitoseg._napari.background_box import LEAVE, STOP
@@ -136,6 +137,72 @@ def test_why_a_run_has_failed_is_shown(
     runs.outcome, runs.is_over = JobError("The disk is full."), True
     widget.background.start(tmp_path / "out")
     qtbot.waitUntil(lambda: widget.status.text() == "The disk is full.")
+
+
+def test_what_was_said_before_is_not_said_of_a_new_run(
+    widget: SegmentWidget, runs: FakeRuns, on_disk: Image, tmp_path: Path, qtbot: Any
+) -> None:
+    widget.say("There is no dask scheduler.")
+    widget.background.start(tmp_path / "out")
+    qtbot.waitUntil(lambda: bool(runs.started))
+    assert not widget.status.text()
+
+
+@pytest.mark.parametrize(("answer", "n_started"), [("Yes", 1), ("No", 0)])
+def test_an_earlier_result_is_not_replaced_without_asking(
+    answer: str,
+    n_started: int,
+    widget: SegmentWidget,
+    runs: FakeRuns,
+    on_disk: Image,
+    tmp_path: Path,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / ZARR).mkdir()
+    asked: list[str] = []
+
+    def question(*texts: Any) -> Any:
+        asked.append(texts[-1])
+        return QMessageBox.StandardButton[answer]
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    widget.background.start_button.click()
+    runs.is_over = True
+    qtbot.waitUntil(lambda: not widget.background.is_running)
+    assert len(runs.started) == n_started
+    assert "holds a result already" in asked[0]
+
+
+def test_a_run_is_stopped_while_a_scheduler_is_looked_for(
+    started: SegmentWidget,
+    runs: FakeRuns,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: Any,
+) -> None:
+    answered = Event()
+
+    def looking(_address: str) -> Job[tuple[str, ...]]:
+        yield Progress(0, 1)
+        answered.wait(10)
+        return ()
+
+    monkeypatch.setattr(background_tasks, "test_scheduler", looking)
+    started.background.side.start(looking, "tcp://far:1")
+    started.background.stop()
+    qtbot.waitUntil(lambda: runs.stopped == [tmp_path / "out"], timeout=5_000)
+    answered.set()
+    qtbot.waitUntil(lambda: not started.background.side.is_busy)
+
+
+def test_no_memory_given_is_not_shown_as_zero(widget: SegmentWidget) -> None:
+    memory: Any = widget.background.form.editor("memory")
+    assert memory.text() == "half of what is free"
+    memory.setValue(2.0)
+    assert widget.background.settings.memory == 2.0
+    assert "2.0" in memory.text()
 
 
 def test_a_layer_in_memory_is_to_be_saved_first(

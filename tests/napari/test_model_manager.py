@@ -1,5 +1,6 @@
 """The manager of models: list, install, trust, export, remove."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,8 @@ def test_install_export_and_remove(
 ) -> None:
     box = ModelBox("fast", manages=True)
     qtbot.addWidget(box)
+    lost: list[Exception] = []
+    box.failed.connect(lost.append)
     manager.changed.connect(box.refresh)
     manager.name.setText("Travelled")
     manager.install(str(package))
@@ -99,7 +102,41 @@ def test_install_export_and_remove(
     wait(manager, qtbot)
     assert "Travelled" not in model_names()
     assert box.name == "fast"
+    assert [str(one) for one in lost] == [
+        "The model 'Travelled' is no longer here; 'fast' is chosen."
+    ]
     assert not box.set_name("Travelled")
+
+
+def test_the_model_that_was_removed_gives_way_to_the_default(
+    home: Path, qtbot: Any
+) -> None:
+    for name in ("A", "B"):
+        card = CARD.model_copy(update={"name": name})
+        save_model(Fast.from_config({"widths": [4, 6]}), card, home / name)
+    box = ModelBox("fast")
+    qtbot.addWidget(box)
+    assert box.set_name("A")
+    shutil.rmtree(home / "B")
+    box.refresh()
+    assert box.name == "A"
+    save_model(Fast.from_config({"widths": [4, 6]}), card, home / "B")
+    box.refresh()
+    shutil.rmtree(home / "A")
+    box.refresh()
+    assert box.name == "fast"
+
+
+def test_what_a_package_says_of_itself_does_not_fill_the_screen(
+    manager: ModelManager,
+) -> None:
+    manager.resize(760, 560)
+    manager.say("It is known that " * 2000)
+    assert manager.minimumSizeHint().height() < 700
+    assert len(manager.status.text()) < 700
+    manager.say("Removed.")
+    assert manager.status.text() == "Removed."
+    assert not manager.status.toolTip()
 
 
 @pytest.mark.parametrize("answer", ["Yes", "No"])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Image
@@ -103,6 +104,8 @@ class BackgroundBox(QWidget):
         self._folder: Path | None = None
         self._layers: BackgroundLayers | None = None
         self.form = ParamsForm(BlockSettings())
+        memory: Any = self.form.editor("memory")
+        memory.setSpecialValueText("half of what is free")
         self.start_button = QPushButton("Run in background…")
         self.start_button.setToolTip("Choose a folder for the result, and start")
         self.test_button = QPushButton("Test the scheduler")
@@ -113,6 +116,7 @@ class BackgroundBox(QWidget):
         self.progress = ProgressRow()
         self.progress.cancel.setText("Stop")
         self.runner, self.side = JobRunner(self), JobRunner(self)
+        self.stopper = JobRunner(self)
         self._guard = CloseGuard(self, self.may_close)
         self._scroll_soon = timer(self, 0, self._scroll_to_progress)
         self._refresher = QTimer(self)
@@ -153,6 +157,7 @@ class BackgroundBox(QWidget):
 
         what = (wanted.path, wanted.spacing, wanted.recipe)
         order = Order(*what, folder, self.settings, wanted.region)
+        self.said.emit("")
         self._watch(folder)
         layer, region = wanted.layer, wanted.region
         self._layers = BackgroundLayers(self._viewer, layer, region, folder)
@@ -176,7 +181,7 @@ class BackgroundBox(QWidget):
         """Stop the run; it can be gone on with."""
         if self._folder is not None and self.is_running:
             self.progress.show_cancelling()
-            self.side.start(background_tasks.stop_run, self._folder)
+            self.stopper.start(background_tasks.stop_run, self._folder)
 
     def may_close(self) -> bool:
         """Ask what becomes of the run when napari is closed; say whether it may be."""
@@ -236,6 +241,7 @@ class BackgroundBox(QWidget):
         self.runner.busy_changed.connect(self._on_busy)
         self.side.returned.connect(self._on_side)
         self.side.failed.connect(self.failed)
+        self.stopper.failed.connect(self.failed)
         self._refresher.timeout.connect(self._refresh)
 
     def _on_settings(self) -> None:
@@ -303,8 +309,23 @@ class BackgroundBox(QWidget):
 
     def _ask_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder for the result")
-        if chosen:
+        if chosen and self._may_replace(Path(chosen)):
             self.start(Path(chosen))
+
+    def _may_replace(self, folder: Path) -> bool:
+        """Ask before a run replaces what an earlier one has left."""
+        # Imports zarr, which takes a quarter of a second.
+        from napari_mitoseg.outputs import ZARR  # noqa: PLC0415
+
+        if not (folder / ZARR).exists():
+            return True
+        answer = QMessageBox.question(
+            self,
+            "Replace the result?",
+            f"{folder} holds a result already. It is replaced once the new one is "
+            "complete.",
+        )
+        return answer == QMessageBox.StandardButton.Yes
 
 
 def ask_at_close(parent: QWidget, folder: Path) -> str:

@@ -15,7 +15,7 @@ from superqt import QElidingLabel
 from napari_mitoseg._napari.form import shrink
 from napari_mitoseg._napari.model_manager import ModelManager
 from napari_mitoseg._napari.section import row_label
-from napari_mitoseg.errors import WeightsError
+from napari_mitoseg.errors import UnknownNameError, WeightsError
 from napari_mitoseg.models.zoo import ModelCard, list_models, read_card
 
 
@@ -59,7 +59,7 @@ class ModelBox(QWidget):
         manages: bool = False,
     ) -> None:
         super().__init__(parent)
-        self._title, self._nothing = title, nothing
+        self._title, self._nothing, self._default = title, nothing, default
         self.choice = _ListBox()
         self.choice.opening.connect(self.refresh)
         shrink(self.choice)
@@ -163,10 +163,15 @@ class ModelBox(QWidget):
 
     def _forget(self, names: set[str]) -> None:
         """Take models away that have been removed; folders stay."""
+        before = self.name
         for index in reversed(range(self.choice.count())):
             name, card = self.choice.itemData(index)
             if card is not None and card.name == name and name not in names:
                 self.choice.removeItem(index)
+        if self.name != before:
+            self.set_name(self._default)
+            msg = f"The model {before!r} is no longer here; {self.name!r} is chosen."
+            self.failed.emit(UnknownNameError(msg))
 
     def _on_manage(self) -> None:
         """Show the manager; it stays open beside the viewer."""

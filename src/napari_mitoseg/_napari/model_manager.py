@@ -1,6 +1,7 @@
 """The models there are: look at them, install, remove and export them."""
 
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ EXPORTS = {
     "As ONNX…": ("onnx", (), ".onnx"),
     "For napari-mitoseg on another computer…": ("mitoseg", (), ".zip"),
 }
+
+MOST_LETTERS = 600
 
 
 class ModelManager(QDialog):
@@ -134,8 +137,10 @@ class ModelManager(QDialog):
             self._start("export", *job)
 
     def say(self, text: str) -> None:
-        """Show a line of status."""
-        self.status.setText(text)
+        """Show a status; what a package says of itself may be long."""
+        is_long = len(text) > MOST_LETTERS
+        self.status.setText(f"{text[:MOST_LETTERS]}…" if is_long else text)
+        self.status.setToolTip(escape(text) if is_long else "")
 
     # ------------------------------------------------------------ construction
 
@@ -151,7 +156,9 @@ class ModelManager(QDialog):
             "What the channels are, for packages that do not say it: semantic, "
             "boundary, and - for others",
         )
-        self.sha256 = _field("not compared", "Checksum that a download must have")
+        self.sha256 = _field(
+            "not compared", "Checksum that the file, downloaded or not, must have"
+        )
         self.author = _field("as on its card", "Who made the model; for exports")
         self.fields = {
             "Name": self.name,

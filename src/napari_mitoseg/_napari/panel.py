@@ -162,7 +162,7 @@ class Panel(QWidget):
             self.say("This should not have happened; see the notification.")
             raise error
         self.say(str(error))
-        if isinstance(error, JobError):
+        if isinstance(error, JobError) and error.__cause__ is not None:
             notification_manager.dispatch(ErrorNotification(error))
         else:
             show_error(str(error))

@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QThreadPool, Signal
 from superqt.utils import GeneratorWorker, WorkerBase
 
 from napari_mitoseg._napari.lifetime import at_end
@@ -20,6 +20,10 @@ from napari_mitoseg.errors import JobError
 from napari_mitoseg.jobs import Job, Progress
 
 LONGEST_WAIT_MS = 60_000
+
+AT_ONCE = 16
+"""Jobs that run at the same time: some of them only wait, such as for a run in the
+background, and with a thread a core the one that is to stop it would wait, too."""
 
 _RETIRED: deque[Any] = deque(maxlen=64)
 """Workers that have ended.  Their signals must die in the main thread: the pool's
@@ -145,6 +149,8 @@ class JobRunner(QObject):
         worker.errored.connect(self._on_errored)
         worker.finished.connect(self._on_finished)
         self._running.append(worker)
+        pool = QThreadPool.globalInstance()
+        pool.setMaxThreadCount(max(pool.maxThreadCount(), AT_ONCE))
         worker.start()
 
     def _on_yielded(self, progress: Progress) -> None:

@@ -1,5 +1,6 @@
 """The program that commands are filed under, and how it ends."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from napari_mitoseg.errors import SAID, MitoSegError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+PIPE_CLOSED = 141
 
 app = App(
     name="napari-mitoseg",
@@ -32,6 +34,11 @@ def main(tokens: Sequence[str] | None = None) -> None:
     given = sys.argv[1:] if tokens is None else tokens
     try:
         app(given, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read what is printed, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
     except (CycloptsError, MitoSegError) as error:
         say(f"{SAID}{' '.join(str(error).split())}")
         sys.exit(BAD_INPUT)

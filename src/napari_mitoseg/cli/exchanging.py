@@ -84,7 +84,7 @@ def install_model(
     name : str
         Name to choose it by; its own when absent.
     sha256 : str
-        Checksum that a downloaded file must have.
+        Checksum that the file, downloaded or not, must have.
     weights : {"auto", "own", "onnx", "torchscript"}
         Which weights of a package; auto takes those of this program, then ONNX, then
         TorchScript.

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from napari_mitoseg.cli.console import run, tell
+from napari_mitoseg.distributed.settings import MOST_MEMORY
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Region, Shape
@@ -43,7 +44,9 @@ class BlockOptions:
     """
 
     blocks: bool | None = None
-    memory: Annotated[float | None, Parameter(validator=Number(gt=0))] = None
+    memory: Annotated[
+        float | None, Parameter(validator=Number(gt=0, lte=MOST_MEMORY))
+    ] = None
     workers: Annotated[int, Parameter(validator=Number(gte=1))] = 1
     scheduler: str | None = None
     restart: Annotated[bool, Parameter(negative=())] = False
@@ -129,7 +132,7 @@ def segment_in_blocks(
     from napari_mitoseg.distributed.run_folder import is_partial
 
     if is_partial(out) and not options.restart:
-        tell(f"Going on with the unfinished run in {out}")
+        tell(f"There is an unfinished run in {out}: it goes on from there")
     with open_engine(options.workers, options.scheduler) as engine:
         means = Means(options.n_bytes, engine, options.restart)
         result = run(segment_blocks(source, recipe, out, means, region))

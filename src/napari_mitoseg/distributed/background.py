@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from time import sleep
@@ -13,6 +14,7 @@ import psutil
 from napari_mitoseg.distributed.run_folder import LOCK, is_partial
 from napari_mitoseg.distributed.settings import BlockSettings
 from napari_mitoseg.distributed.status import (
+    Status,
     of_process,
     read_status,
     write_status,
@@ -169,10 +171,13 @@ def stop(folder: Path) -> None:
     family = [*process.children(recursive=True), process]
     for one in family:
         one.terminate()
+    _note_stopped(folder)
     _, stubborn = psutil.wait_procs(family, PATIENCE_SECONDS)
     for one in stubborn:
         one.kill()
     psutil.wait_procs(stubborn, PATIENCE_SECONDS)
+    # Again: its last word may have come after ours.
+    _note_stopped(folder)
 
 
 def watch(folder: Path) -> Job[bool]:
@@ -205,12 +210,35 @@ def watch(folder: Path) -> Job[bool]:
         yield Progress(round(1000 * status.fraction), 1000, status.message)
         sleep(WATCH_SECONDS)
     _forget_ended()
+    if status is not None and status.state == "lost":
+        # Someone who stops it notes that just after its end.
+        sleep(WATCH_SECONDS)
+        status = read_status(folder)
     if status is None:
         return not is_partial(folder)
     reason = _last_words(folder)
-    if status.state == "failed" or reason:
-        raise JobError(reason or status.message)
+    if status.state != "stopped" or reason:
+        raise JobError(_why(status, reason))
     return False
+
+
+def _note_stopped(folder: Path) -> None:
+    """Say that a run has not failed: it was told to stop."""
+    status = read_status(folder)
+    if status is not None:
+        with suppress(OSError):
+            write_status(folder, replace(status, state="stopped"))
+
+
+def _why(status: Status, reason: str) -> str:
+    """Return why a run has not come to its end, in words."""
+    if reason or status.state == "failed":
+        return reason or status.message
+    return (
+        "The run has ended without a word: it was killed, perhaps for lack of memory, "
+        "or the computer was restarted. What is finished is kept: run into the same "
+        "folder again to go on, with less memory if need be."
+    )
 
 
 def _forget_ended() -> None:
@@ -226,7 +254,14 @@ def _last_words(folder: Path) -> str:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = lines[-1] if lines else ""
-    return said.removeprefix(SAID) if said.startswith(SAID) else ""
+    if said.startswith(SAID):
+        return said.removeprefix(SAID)
+    if not any(line.startswith("Traceback") for line in lines):
+        return ""
+    return (
+        f"The run has failed as it should not: {said[:200]} What is finished is kept. "
+        f"Report it with {notes_of(folder) / LOG}."
+    )
 
 
 def _detached() -> dict[str, Any]:

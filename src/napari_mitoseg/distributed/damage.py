@@ -26,6 +26,10 @@ UNREADABLE = (
 """What reading a damaged file raises, beside what the operating system says."""
 
 
+class DamageError(ReadError):
+    """What a run has left cannot be gone on with."""
+
+
 @contextmanager
 def intact(
     path: Path, errors: tuple[type[Exception], ...] = UNREADABLE
@@ -57,7 +61,7 @@ def intact(
         raise damaged(path, one_line(error)) from error
 
 
-def damaged(path: Path, reason: str) -> ReadError:
+def damaged(path: Path, reason: str) -> DamageError:
     """Return the error about a damaged file of a run.
 
     Parameters
@@ -69,11 +73,11 @@ def damaged(path: Path, reason: str) -> ReadError:
 
     Returns
     -------
-    ReadError
+    DamageError
         With what to do.
     """
     msg = (
         f"{path} is damaged ({reason}), so the run cannot be gone on with. Begin it "
         "anew with --restart."
     )
-    return ReadError(msg)
+    return DamageError(msg)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mitoseg.distributed.damage import UNFIT, damaged, intact
+from napari_mitoseg.distributed.damage import UNFIT, DamageError, damaged, intact
 from napari_mitoseg.documents import read_json
 from napari_mitoseg.errors import (
     InvalidParameterError,
@@ -39,6 +39,7 @@ COMPLETE = "complete.json"
 PARTIAL = ".result.partial"
 LOCK = ".result.lock"
 IDENTITY = "run.json"
+KEPT = "What is finished is kept: the same command goes on from there."
 
 MOST_LISTED = 6
 """Differences that are told; more would be read by nobody."""
@@ -258,10 +259,13 @@ def opened(
             # What does not fit in a run that was not broken off is a mistake of ours.
             with intact(work, UNFIT if left else ()):
                 yield run
-        except BaseException:
+        except BaseException as error:
             if not _is_begun(work):
                 # Nothing to go on with: the next run may be another one.
                 shutil.rmtree(work, ignore_errors=True)
+            elif isinstance(error, ReadError) and not isinstance(error, DamageError):
+                msg = f"{error} {KEPT}"
+                raise ReadError(msg) from error
             raise
 
 
@@ -393,10 +397,12 @@ def _locked(folder: Path) -> Generator[None]:
                 "choose another folder."
             )
             raise WriteError(msg)
-        yield
-        # Now, before another run can lock it; where that is not allowed, below.
-        with contextlib.suppress(OSError):
-            path.unlink()
+        try:
+            yield
+        finally:
+            # Now, before another run can lock it; where that is not allowed, below.
+            with contextlib.suppress(OSError):
+                path.unlink()
     finally:
         os.close(handle)
     with contextlib.suppress(OSError):
@@ -425,7 +431,6 @@ def _explained(folder: Path) -> Generator[None]:
         advice = ADVICE.get(error.errno or 0, "Check the disk")
         msg = (
             f"Cannot go on in {folder}: {error.strerror or error} "
-            f"({error.filename or folder}). {advice}. What is finished is kept: the "
-            "same command goes on from there."
+            f"({error.filename or folder}). {advice}. {KEPT}"
         )
         raise WriteError(msg) from error

@@ -2,6 +2,9 @@
 
 from napari_mitoseg.params import Params, param
 
+MOST_MEMORY = 100_000
+"""GB."""
+
 
 class BlockSettings(Params):
     """What a run over blocks may use."""
@@ -9,7 +12,7 @@ class BlockSettings(Params):
     memory: float = param(
         0.0,
         ge=0,
-        le=100_000,
+        le=MOST_MEMORY,
         unit="GB",
         description="Memory that each worker may take; 0 for half of what is free, "
         "shared among them.",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,7 +59,8 @@ class FileSource:
         found = self.path.stat()
         place: dict[str, Any] = {"path": str(self.path.absolute())}
         if self.path.is_file():
-            place |= {"bytes": found.st_size, "changed": found.st_mtime_ns}
+            changed = datetime.fromtimestamp(found.st_mtime, UTC)
+            place |= {"bytes": found.st_size, "changed": str(changed)}
         return {**place, **_identity(self.open())}
 
     def check(self) -> None:
@@ -66,7 +68,7 @@ class FileSource:
         if not self.path.exists():
             msg = (
                 f"There is no file or folder {self.path}. If it was there before, "
-                "bring it back: the same command then goes on from there."
+                "bring it back."
             )
             raise ReadError(msg)
 

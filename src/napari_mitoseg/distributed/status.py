@@ -23,7 +23,7 @@ FAR = 2**40
 MOST_PROCESSES = 2**31
 """Numbers that processes can have."""
 
-State = Literal["running", "failed", "stopped"]
+State = Literal["running", "failed", "stopped", "lost"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class Status:
 
     Attributes
     ----------
-    state : {"running", "failed", "stopped"}
-        A run that has finished says no more: its result is there.
+    state : {"running", "failed", "stopped", "lost"}
+        A run that has finished says no more: its result is there. One is lost whose
+        process has gone without a word.
     fraction : float
         Finished share, 0 to 1.
     message : str
@@ -108,7 +109,7 @@ def read_status(folder: Path) -> Status | None:
     -------
     Status or None
         None where no run has said anything, the last one has finished, or the file is
-        damaged.  A run whose process has gone without a word is stopped.
+        damaged.
     """
     try:
         status = Status(**read_json(folder / STATUS))
@@ -117,7 +118,7 @@ def read_status(folder: Path) -> Status | None:
     if not _is_sound(status):
         return None
     if status.state == "running" and not status.is_alive:
-        return replace(status, state="stopped")
+        return replace(status, state="lost")
     return status
 
 

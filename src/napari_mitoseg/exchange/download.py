@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from napari_mitoseg import __version__, user_folders
-from napari_mitoseg.errors import DownloadError
+from napari_mitoseg.errors import DownloadError, InvalidParameterError, ReadError
 from napari_mitoseg.exchange.package import MOST_BYTES
 from napari_mitoseg.jobs import Job, Progress
 
@@ -76,7 +76,7 @@ def download(url: str, sha256: str = "", most: int = MOST_BYTES) -> Job[Path]:
         _check(part, sha256, url)
         part.replace(target)
     except requests.exceptions.RequestException as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = _reason(error, url)
         msg = (
             f"{_shown(url)} could not be downloaded ({reason}). Connect to the "
             "internet and try again: what has come is kept. Or download it by hand "
@@ -111,6 +111,54 @@ def check_address(url: str) -> None:
             "begins with https://, or a file."
         )
         raise DownloadError(msg)
+
+
+def check_sha256(sha256: str) -> None:
+    """Refuse a text that cannot be a checksum, before anything is downloaded.
+
+    Parameters
+    ----------
+    sha256 : str
+        As the user gave it; empty for none.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it has not 64 hexadecimal digits.
+    """
+    if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        msg = f"The sha256 is {sha256!r}. Give all of its 64 digits, 0 to 9 and a to f."
+        raise InvalidParameterError(msg)
+
+
+def check_file(path: Path, sha256: str) -> None:
+    """Refuse a file that has another checksum than it should.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Its checksum; any where empty.
+
+    Raises
+    ------
+    ReadError
+        If it is another file, or none.
+    """
+    if not sha256:
+        return
+    try:
+        found = _checksum(path)
+    except OSError as error:
+        msg = f"{path} has no sha256 that could be compared ({error.strerror})."
+        raise ReadError(msg) from error
+    if found != sha256.lower():
+        msg = (
+            f"{path} is another file than expected: its sha256 is {found}, expected is "
+            f"{sha256}. Get it again; if it stays so, do not use it."
+        )
+        raise ReadError(msg)
 
 
 def _fetch(url: str, part: Path, most: int) -> Job[None]:
@@ -156,6 +204,15 @@ def _answer(url: str, done: int) -> Any:
         )
     answer.raise_for_status()
     return answer
+
+
+def _reason(error: requests.exceptions.RequestException, url: str) -> str:
+    """Return why there was no answer, in words where that is plain."""
+    known = requests.exceptions
+    is_other = isinstance(error, known.SSLError | known.ProxyError)
+    if isinstance(error, known.ConnectionError) and error.request and not is_other:
+        return f"no connection to {urlsplit(url).hostname}"
+    return " ".join(str(error).split())[:200]
 
 
 def _check(part: Path, sha256: str, url: str) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -13,7 +14,8 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from napari_mitoseg.errors import InvalidParameterError
+from napari_mitoseg.documents import read_json
+from napari_mitoseg.errors import InvalidParameterError, ReadError
 from napari_mitoseg.exchange.description import (
     COVER,
     RDF,
@@ -105,6 +107,8 @@ def export_model(
         If the disk refuses; nothing new is left then.
     """
     check_ending(out, kind)
+    if kind in {"onnx", "torchscript"}:
+        _check_beside(out.with_suffix(".json"), kind)
     yield Progress(0, 4, "Loading the model")
     model = load_model(name)
     model = _signed(model, authors, licence)
@@ -145,6 +149,20 @@ def check_ending(out: Path, kind: Format) -> None:
             f"files that end in {ENDINGS[kind]}."
         )
         raise InvalidParameterError(msg)
+
+
+def _check_beside(beside: Path, kind: Format) -> None:
+    """Refuse to write a description over that of another graph, or another file."""
+    if not beside.exists():
+        return
+    with suppress(ReadError, LookupError, TypeError):
+        if read_json(beside)["card"]["architecture"] == kind:
+            return
+    msg = (
+        f"{beside} is there already and belongs to another file. What is to be known "
+        f"of a graph in the format {kind} is written there: give it another name."
+    )
+    raise InvalidParameterError(msg)
 
 
 def test_image(network: Network) -> NDArray[np.float32]:

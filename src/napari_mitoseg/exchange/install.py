@@ -14,7 +14,12 @@ from napari_mitoseg.errors import (
 )
 from napari_mitoseg.exchange.bioimageio_model import Choice, find_rdf, read_package
 from napari_mitoseg.exchange.candidate import Candidate
-from napari_mitoseg.exchange.download import download, is_address
+from napari_mitoseg.exchange.download import (
+    check_file,
+    check_sha256,
+    download,
+    is_address,
+)
 from napari_mitoseg.exchange.empanada import address_of, is_empanada, read_empanada
 from napari_mitoseg.exchange.package import MOST_BYTES, Archive, Folder, Package
 from napari_mitoseg.exchange.yaml_file import MOST_BYTES as MOST_YAML
@@ -37,6 +42,7 @@ from napari_mitoseg.params import Params, param
 from napari_mitoseg.volume import Spacing
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
+YAML = {".yaml", ".yml"}
 ZIP = b"PK\x03\x04"
 
 
@@ -108,6 +114,7 @@ def install_model(source: str, settings: InstallSettings) -> Job[ModelCard]:
     Nothing is unpacked and no code of a package is run but TorchScript, once the user
     has agreed; the network is tried on a small image before anything is written.
     """
+    check_sha256(settings.sha256)
     known: dict[str, Path] = {}
     candidate = yield from _read(source, settings, known)
     card = candidate.card
@@ -178,12 +185,15 @@ def _read(
     """Read a source, downloading what it needs."""
     public = public_model(source)
     if public is not None:
-        path = yield from download(public.url, public.sha256)
+        path = yield from download(public.url, settings.sha256 or public.sha256)
         content = path.read_bytes()
         return public.candidate(Candidate, content)
     path = Path(source)
     if is_address(source):
         path = yield from download(source, settings.sha256)
+    elif path.suffix not in YAML:
+        # That of a YAML file is for the network at the address in it.
+        check_file(path, settings.sha256)
     while True:
         yield Progress(0, 1, f"Reading {path.name}")
         try:
@@ -209,7 +219,7 @@ def _candidate(
         return _of_package(Folder(path), fetch, settings, path)
     if _begins(path, ZIP) and path.suffix not in {".pt", ".pth", ".onnx"}:
         return _of_package(Archive(path), fetch, settings, path)
-    if path.suffix in {".yaml", ".yml"}:
+    if path.suffix in YAML:
         return _of_yaml(path, fetch, settings)
     if path.suffix in {".json", ".onnx", ".pt", ".pth"}:
         return _of_graph(path)
@@ -279,6 +289,12 @@ class _Named:
 def _of_graph(path: Path) -> Candidate:
     """Read a bare graph and the JSON file beside it."""
     beside = Folder(path.parent)
+    if not path.with_suffix(".json").is_file():
+        msg = (
+            f"There is no {path.with_suffix('.json').name} beside {path}, which says "
+            "how the graph is used. Put it there, or give a package (.zip)."
+        )
+        raise ReadError(msg)
     text = beside.read(path.with_suffix(".json").name, MOST_YAML)
     try:
         content = parse_json(text)
@@ -288,6 +304,12 @@ def _of_graph(path: Path) -> Candidate:
         raise ReadError(msg) from error
     ending = {"onnx": ".onnx", "torchscript": ".pt"}.get(card.architecture, "")
     name = path.with_suffix(ending).name if path.suffix == ".json" else path.name
+    if (ending == ".onnx") != name.endswith(".onnx"):
+        msg = (
+            f"{path.with_suffix('.json')} describes a graph that ends in {ending}, not "
+            f"{name}. Export the model again, under a name of its own."
+        )
+        raise ReadError(msg)
     return Candidate.from_files(card.model_dump_json().encode(), beside.read(name))
 
 
