@@ -63,8 +63,8 @@ def test_nobody_learns_where_it_was_written(tmp_path: Path, write_model: Any) ->
     drain(export_model(str(folder), tmp_path / "g.onnx", "onnx"))
     written = onnx.load(tmp_path / "g.onnx")
     assert here not in str(written)
-    drain(export_model(str(folder), tmp_path / "g.pt", "torchscript"))
-    with zipfile.ZipFile(tmp_path / "g.pt") as packed:
+    drain(export_model(str(folder), tmp_path / "h.pt", "torchscript"))
+    with zipfile.ZipFile(tmp_path / "h.pt") as packed:
         assert not any(here.encode() in packed.read(n) for n in packed.namelist())
 
 
