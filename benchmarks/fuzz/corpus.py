@@ -19,6 +19,7 @@ import numpy as np
 import tifffile
 import torch
 import zarr
+from broken_runs import write_run
 from PIL import Image
 from targets import TARGETS
 
@@ -38,7 +39,6 @@ from napari_mitoseg.proofreading.review import ReviewItem, ReviewQueue
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.training.checkpoint import write_checkpoint
 from napari_mitoseg.volume import Volume
-from runs import write_run
 
 SHAPE = (3, 24, 40)
 SPACING = (40.0, 5.9, 5.9)

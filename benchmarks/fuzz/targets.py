@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from broken_runs import in_small_blocks, segmenting
 
 from napari_mitoseg.annotation.journal import read_journal, resume_journal
 from napari_mitoseg.distributed.background import is_running
@@ -31,7 +32,6 @@ from napari_mitoseg.proofreading.review import ReviewQueue
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.training.checkpoint import load_states, read_checkpoint
 from napari_mitoseg.volume import Region, Volume
-from runs import in_small_blocks, segmenting
 
 SMALL = 2**22
 """Bytes up to which everything is read; of more, a few parts."""
