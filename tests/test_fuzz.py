@@ -13,7 +13,15 @@ from types import ModuleType
 import pytest
 
 FUZZ = Path(__file__).parents[1] / "benchmarks" / "fuzz"
-MODULES = ("binary", "corpus", "json_values", "mutate", "runs", "targets", "worker")
+MODULES = (
+    "binary",
+    "broken_runs",
+    "corpus",
+    "json_values",
+    "mutate",
+    "targets",
+    "worker",
+)
 CASES = 300
 
 
