@@ -121,6 +121,16 @@ def test_of_a_large_part_the_middle_is_taken(viewer: ViewerModel, image: Image) 
     assert region.slices[1:] == (slice(10, 30), slice(15, 35))
 
 
+def test_the_part_on_screen_of_a_pyramid(viewer: ViewerModel) -> None:
+    fine = np.zeros((4, 400, 480), np.uint8)
+    layer = Image([fine, fine[:, ::4, ::4]], multiscale=True, name="pyramid")
+    viewer.add_layer(layer)
+    layer.data_level = 1
+    layer.corner_pixels = np.array([(0, 25, 30), (0, 75, 90)])
+    region = region_on_screen(viewer, layer, MOST_TRIED)
+    assert region.slices[1:] == (slice(100, 301), slice(120, 361))
+
+
 def test_what_was_found_is_coloured() -> None:
     one = trial(1)
     colours = overlaid(one.plane, one.mask, (0, 11))

@@ -239,6 +239,10 @@ def region_on_screen(viewer: ViewerModel, image: Image, most: int) -> Region:
     """
     whole = slice_region(image, displayed_slice(viewer, image))
     first, last = np.asarray(image.corner_pixels)[:, -2:]
+    if image.multiscale:
+        # Its corners are those of the resolution on screen.
+        factors = np.asarray(image.downsample_factors)[image.data_level][-2:]
+        first, last = (np.rint(one * factors).astype(int) for one in (first, last))
     if viewer.dims.ndisplay != 2 or (first >= last).any():
         first, last = np.array(whole.start[1:]), np.array(whole.stop[1:]) - 1
     middle, size = (first + last + 1) // 2, np.minimum(last - first + 1, most)
