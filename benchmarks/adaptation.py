@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import tifffile
 import torch
+from crf import tell
 from numpy.typing import NDArray
-from sparse import iou
 from systems import STACKS
 from torch.nn.functional import interpolate
 
@@ -32,7 +32,6 @@ from napari_mitoseg.models.zoo import TrainedModel, load_model
 from napari_mitoseg.preprocessing import Pipeline
 from napari_mitoseg.volume import Volume
 
-THRESHOLDS = range(5, 251, 10)
 SETTINGS: dict[str, dict[str, Any]] = {
     "as it is": {},
     **{f"zoom {zoom:g}": {"zoom": zoom} for zoom in (0.7, 0.85, 1.2, 1.4)},
@@ -48,7 +47,7 @@ MULTIPLE = 32
 """Of pixels, that a slice is cut to where statistics are taken."""
 
 
-def tell(
+def predict(
     what: str,
     volume: Volume,
     truth: NDArray[np.bool_],
@@ -57,12 +56,7 @@ def tell(
 ) -> None:
     """Predict, and print the scores."""
     job = predict_maps(volume, model, InferenceSettings.parse(settings))
-    semantic = drain(job).semantic
-    best, cut = max((iou(semantic > cut, truth), cut) for cut in THRESHOLDS)
-    middle = iou(semantic > 127, truth)
-    print(
-        f"    {what:28s} {middle:.3f}   best {best:.3f} at {cut / 255:.2f}", flush=True
-    )
+    tell(what, drain(job).semantic, truth)
 
 
 @contextmanager
@@ -113,16 +107,16 @@ def report(volume: Volume, truth: NDArray[np.bool_], model: TrainedModel) -> Non
     """Print all scores of a model on a stack."""
     print(f"  {volume.name}", flush=True)
     for what, settings in SETTINGS.items():
-        tell(what, volume, truth, model, settings)
+        predict(what, volume, truth, model, settings)
     for what, steps in STEPS.items():
-        tell(what, Pipeline.parse(steps)(volume), truth, model, {})
+        predict(what, Pipeline.parse(steps)(volume), truth, model, {})
     for exponent in EXPONENTS:
         curved = 255 * (volume.read() / 255.0) ** exponent
         other = Volume(curved.astype(np.uint8), volume.spacing, volume.name)
-        tell(f"grey values to the {exponent:g}", other, truth, model, {})
+        predict(f"grey values to the {exponent:g}", other, truth, model, {})
     for share in SHARES:
         with statistics_of(volume, model, share):
-            tell(f"its statistics, {share:.0%}", volume, truth, model, {})
+            predict(f"its statistics, {share:.0%}", volume, truth, model, {})
 
 
 def main() -> int:

@@ -41,7 +41,8 @@ def tell(what: str, semantic: Array, truth: NDArray[np.bool_]) -> None:
     """Print what a map scores."""
     best, cut = max((iou(semantic > cut, truth), cut) for cut in THRESHOLDS)
     middle = iou(semantic > 127, truth)
-    print(f"    {what:36s} {middle:.3f}   best {best:.3f} at {cut / 255:.2f}")
+    found = f"{middle:.3f}   best {best:.3f} at {cut / 255:.2f}"
+    print(f"    {what:36s} {found}", flush=True)
 
 
 def report(folder: Path, image: Volume, truth: NDArray[np.bool_]) -> None:
