@@ -18,7 +18,7 @@ from napari_mitoseg._napari.layers import (
     volume_of,
 )
 from napari_mitoseg._napari.result_layers import INSTANCES, PROBABILITY
-from napari_mitoseg.distributed.run_folder import run_of
+from napari_mitoseg.distributed.run_folder import MAPS, run_of
 from napari_mitoseg.distributed.subject import Subject, read_subject
 from napari_mitoseg.volume import Region
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import zarr
 
     from napari_mitoseg.io.ome_zarr import Levels
-
-PREDICTED = "maps/semantic"
 
 
 class BackgroundLayers(LayerGroup):
@@ -83,7 +81,7 @@ class BackgroundLayers(LayerGroup):
         if subject is None or subject.region != self.region:
             # An earlier run there, over another region: this one will be refused.
             return
-        found = _opened(run_of(self._folder).array_path(PREDICTED))
+        found = _opened(run_of(self._folder).array_path(f"{MAPS}/semantic"))
         if found is not None:
             self.put_probability(PROBABILITY, found, visible=True)
 

@@ -160,7 +160,7 @@ def plan_cutting(shape: Shape, memory: int) -> Cutting:
     InvalidParameterError
         If not even a single slice, or the smallest block, fits.
     """
-    check_memory(shape, memory)
+    check_slice_fits(shape, memory)
     left = memory - PROGRAM_BYTES
     depth, height, width = shape
     slices = _slices(left, height * width)
@@ -178,7 +178,7 @@ def plan_cutting(shape: Shape, memory: int) -> Cutting:
     )
 
 
-def check_memory(shape: Shape, memory: int) -> None:
+def check_slice_fits(shape: Shape, memory: int) -> None:
     """Refuse too little memory for a slice of a volume, or the smallest block.
 
     Parameters

@@ -9,6 +9,7 @@ from napari_mitoseg.distributed.blocks import Block
 from napari_mitoseg.distributed.damage import intact
 from napari_mitoseg.distributed.engine import Site
 from napari_mitoseg.distributed.run_folder import (
+    MAPS,
     Found,
     RunFolder,
     read_noted,
@@ -101,7 +102,7 @@ def predict_blocks(
     cutting = site.cutting
     targets: dict[str, Stored] = {
         output: site.folder.array(
-            f"maps/{output}", cutting.shape, "uint8", cutting.chunk
+            f"{MAPS}/{output}", cutting.shape, "uint8", cutting.chunk
         )
         for output in ("semantic", "boundary")
         if output in model.network.outputs

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari_mitoseg.distributed.blocks import check_memory, plan_cutting
+from napari_mitoseg.distributed.blocks import check_slice_fits, plan_cutting
 from napari_mitoseg.distributed.chain import run_chain
 from napari_mitoseg.distributed.damage import damaged
 from napari_mitoseg.distributed.engine import Engine, SerialEngine, Site
@@ -204,7 +204,7 @@ class _Run:
     def through(self, work: Work, means: Means) -> Job[BlockResult]:
         """Begin or go on, work, write, and show the result."""
         memory = self._memory(means)
-        check_memory(self.image or self.shape, memory)
+        check_slice_fits(self.image or self.shape, memory)
         cutting = plan_cutting(self.shape, memory)
         identity = {**self.identity, "memory": memory}
         with opened(self.folder, identity, restart=means.restart) as kept:

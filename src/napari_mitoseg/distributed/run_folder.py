@@ -39,6 +39,9 @@ COMPLETE = "complete.json"
 PARTIAL = ".result.partial"
 LOCK = ".result.lock"
 IDENTITY = "run.json"
+MAPS = "maps"
+"""Where the arrays of the maps are, by their names."""
+
 KEPT = "What is finished is kept: the same command goes on from there."
 
 MOST_LISTED = 6
