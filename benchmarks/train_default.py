@@ -20,7 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
+from napari_mitoseg.evaluation.calibration import fit_calibration, judge_objects
+from napari_mitoseg.inference.doubt import measure_doubt
 from napari_mitoseg.jobs import Progress, drain
+from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, Score, save_model
@@ -57,6 +60,9 @@ class Synthetic(Params):
     seeds: tuple[int, ...] = param((), description="One stack for each.")
     shape: tuple[int, int, int] = param((5, 448, 448), description="Size, ZYX.")
     spacing: Spacing = param((40.0, 8.0, 8.0), description="Spacing.", unit="nm")
+    distractors: float = param(
+        1.0, ge=0, le=3, description="How many structures that are no mitochondria."
+    )
     weight: float = param(0.1, gt=0, description="How often, all stacks together.")
 
 
@@ -118,11 +124,12 @@ def make_synthetic(settings: Synthetic, spacing: Spacing) -> list[TrainingStack]
     """Make the synthetic stacks."""
     if not settings.seeds:
         return []
-    from napari_mitoseg.samples import synthetic_em
+    from napari_mitoseg.samples import SyntheticSettings, synthetic_em
 
     stacks = []
+    contents = SyntheticSettings(distractors=settings.distractors)
     for seed in settings.seeds:
-        image, labels = synthetic_em(settings.shape, settings.spacing, seed)
+        image, labels = synthetic_em(settings.shape, settings.spacing, seed, contents)
         stacks.append(
             prepare_stack(
                 image.read(),
@@ -148,6 +155,21 @@ def score(
         found.append(interpolate(small[:, None], size, mode="bilinear")[:, 0] > 0.5)
     mask = torch.cat(found).numpy() & (truth > UNKNOWN)
     return float((mask & (truth > 0)).sum() / (mask | (truth > 0)).sum())
+
+
+def know_itself(network: Network, held: Sequence[TrainingStack]) -> dict[str, Any]:
+    """Return how sure the network is of held-out slices, and what that is worth."""
+    doubts, judged = [], []
+    for stack in held:
+        probability = predict_stack(network, stack)
+        doubt = measure_doubt(probability.mul(FULL).round().byte().numpy())
+        doubts += [] if doubt is None else [round(doubt, 3)]
+        judged.append(judge_objects(probability.numpy(), stack.labels.numpy() > 0))
+    if not judged:
+        return {}
+    mean, is_right = (np.concatenate(parts) for parts in zip(*judged, strict=True))
+    calibration = fit_calibration(mean, is_right)
+    return {"doubt": max(doubts, default=None), "calibration": calibration}
 
 
 def train(
@@ -259,6 +281,7 @@ def main() -> int:
     scores = score_all(fitted, loaded, arguments.leave_out, card.spacing)
     given = card.model_dump() | {
         "patch": configuration.stages[-1].patch,
+        **know_itself(fitted, held),
         "scores": scores if arguments.leave_out else (*scores, *card.scores),
         **without(arguments.leave_out, card),
     }

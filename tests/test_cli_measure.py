@@ -93,6 +93,23 @@ def test_json_families_tissue_and_other_files(run, stored, labels, tmp_path, tab
     assert "surface_area_um2" not in row
 
 
+def test_confidence_of_a_calibrated_model(
+    run, stored, table, tmp_path, labels, model_folder
+):
+    path = tmp_path / "map.tif"
+    tifffile.imwrite(path, np.where(labels == 2, 0.6, 0.95).astype(np.float32))
+    told = ("--probability", path, "--families", "intensity", "--model", model_folder)
+    status, _, said = run("measure", stored, "--out", table, *told)
+    assert status == 2
+    assert "not calibrated" in said
+    card = model_folder / "model.json"
+    known = json.loads(card.read_text()) | {"calibration": [[0.5, 0.1], [0.7, 0.5]]}
+    card.write_text(json.dumps(known))
+    assert run("measure", stored, "--out", table, *told)[0] == 0
+    confidence = [float(row["confidence"]) for row in rows(table)]
+    assert confidence == pytest.approx([0.3, 0.5])
+
+
 def test_labels_without_spacing_ask_for_it(run, labels, tmp_path, table):
     path = tmp_path / "plain.tif"
     tifffile.imwrite(path, labels)

@@ -1,5 +1,6 @@
 """Running a recipe: from a volume to labels."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,17 @@ def test_other_weights_than_the_recipe_was_made_with_are_refused(
     recipe = Recipe(weights_sha256="0" * 64)
     with pytest.raises(WeightsError, match="other weights"):
         drain(run_recipe(stack, recipe, model=tiny_model))
+
+
+def test_doubt_beyond_the_usual_is_a_note(
+    stack: Volume, tiny_model: TrainedModel
+) -> None:
+    points = ((0.5, 0.2), (0.9, 0.95))
+    sure = tiny_model.card.model_copy(update={"doubt": 0.01, "calibration": points})
+    unusual = drain(run_recipe(stack, Recipe(), model=replace(tiny_model, card=sure)))
+    assert "unlike" in unusual.notes[-1] or "next to nothing" in unusual.notes[-1]
+    assert unusual.calibration == points
+    assert drain(run_recipe(stack, Recipe(), model=tiny_model)).notes == ()
 
 
 def test_a_region_has_its_own_shape(stack: Volume, tiny_model: TrainedModel) -> None:

@@ -9,6 +9,9 @@ from napari_mitoseg.volume import Shape, Spacing
 
 FULL = 255
 
+Calibration = tuple[tuple[float, float], ...]
+"""Mean probability of objects, rising, and the share that were mitochondria."""
+
 
 @dataclass(frozen=True, eq=False)
 class ProbabilityMaps:

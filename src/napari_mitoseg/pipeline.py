@@ -9,12 +9,13 @@ import numpy as np
 
 from napari_mitoseg import __version__
 from napari_mitoseg.errors import WeightsError
+from napari_mitoseg.inference.doubt import doubts
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.jobs import Job, Progress, as_part, phase, relayed
 from napari_mitoseg.labelling import consecutive
-from napari_mitoseg.maps import ProbabilityMaps
+from napari_mitoseg.maps import Calibration, ProbabilityMaps
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
 from napari_mitoseg.postprocessing import Chain, ChainCache, Segmentation
 from napari_mitoseg.preprocessing import Pipeline, Prepared, Table
@@ -71,17 +72,24 @@ class Result:
         What was run, with the checksum of the weights and the version of the program.
     basis : Basis or None
         What the post-processing can be repeated from; `maps` alone where it is None.
+    warnings : tuple of str
+        That the stack looks unlike those the model was trained on, see `doubts`.
+    calibration : tuple of (float, float)
+        What mean probabilities of objects are worth, see `ModelCard`.
     """
 
     maps: ProbabilityMaps
     segmentation: Segmentation
     recipe: Recipe
     basis: Basis | None = None
+    warnings: tuple[str, ...] = ()
+    calibration: Calibration = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the preprocessing has to say, a sentence or two for each step."""
-        return () if self.basis is None else self.basis.prepared.notes
+        """What preprocessing and prediction have to say, a sentence or two each."""
+        prepared = () if self.basis is None else self.basis.prepared.notes
+        return *prepared, *self.warnings
 
     @property
     def tables(self) -> Mapping[str, Table]:
@@ -150,7 +158,10 @@ def run_recipe(
     chain = segment_again(basis, recipe.postprocessing, cache)
     segmentation = yield from phase(chain, _NETWORK_UP_TO, 1.0)
     shown = yield from phase(_maps_on_original(basis), 1.0, 1.0)
-    return Result(shown, segmentation, completed(recipe, model.card), basis)
+    card = model.card
+    warnings = doubts(maps.semantic, card)
+    complete = completed(recipe, card)
+    return Result(shown, segmentation, complete, basis, warnings, card.calibration)
 
 
 def segment_again(

@@ -89,3 +89,24 @@ def test_distances_and_grey_values_in_an_image():
     assert columns["nearest_label"].tolist() == [2, 1]
     np.testing.assert_allclose(columns["mean_intensity"], [8, 3])
     np.testing.assert_allclose(columns["mean_probability"], [0.5, 1])
+
+
+@pytest.mark.parametrize("is_image", [True, False])
+def test_confidence_is_read_off_the_calibration(is_image):
+    labels = np.zeros((20, 30), np.uint8)
+    labels[5:10, 5:10], labels[5:10, 14:18] = 1, 2
+    probability = np.where(labels == 1, 0.6, 0.95)
+    if not is_image:
+        labels, probability = labels[None], probability[None]
+    points = ((0.5, 0.1), (0.7, 0.5), (0.9, 0.97))
+    context = Context(probability=probability, calibration=points)
+    columns = drain(measure_labels(labels, (40.0, 8.0, 8.0), ALL, context=context))
+    np.testing.assert_allclose(columns.columns["confidence"], [0.3, 0.97])
+
+
+def test_without_calibration_there_is_no_confidence():
+    labels = np.ones((4, 5), np.uint8)
+    context = Context(probability=labels / 2)
+    table = drain(measure_labels(labels, (40.0, 8.0, 8.0), ALL, context=context))
+    assert "mean_probability" in table.columns
+    assert "confidence" not in table.columns

@@ -43,6 +43,7 @@ CARD = ModelCard(
     spacing=(40.0, 8.0, 8.0),
     licence="CC0",
     description="Made up for tests.",
+    calibration=((0.5, 0.2), (0.9, 0.95)),
 )
 
 needs_screen = pytest.mark.skipif(
@@ -146,7 +147,7 @@ class FakeJobs:
         prepared = drain(prepared.prepare(volume, recipe.preprocessing))
         basis = Basis(maps, prepared, region)
         segmentation = drain(segment_again(basis, recipe.postprocessing, cache))
-        return Result(maps, segmentation, recipe, basis)
+        return Result(maps, segmentation, recipe, basis, calibration=CARD.calibration)
 
     def estimate(self, volume: Volume, *_: Any) -> Job[Plan]:
         """Pretend to measure the network."""

@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 
 from napari_mitoseg._napari import tasks
+from napari_mitoseg._napari.measure_box import ContextBox
 from napari_mitoseg._napari.region_box import RANGE, RECTANGLE, SLICE
 from napari_mitoseg._napari.segment import PREVIEW, RUN, SegmentWidget, describe_plan
 from napari_mitoseg.errors import InvalidParameterError
@@ -154,6 +155,19 @@ def test_run_gives_three_labels_layers_and_hidden_maps(
         assert layer.axis_labels == ("z", "y", "x")
     assert "1 mitochondrion" in panel.status.text()
     np.testing.assert_array_equal(labels[0].data, image.data > 127)
+
+
+@pytest.mark.usefixtures("image")
+def test_the_probability_knows_what_it_is_worth(
+    panel: SegmentWidget, viewer: ViewerModel, finish: Finish, qtbot: Any
+) -> None:
+    segment(panel, finish)
+    box = ContextBox(viewer)
+    qtbot.addWidget(box)
+    assert box.context().calibration == ()
+    box.probability.choose(viewer.layers["stack probability"])
+    assert CARD.calibration
+    assert box.context().calibration == CARD.calibration
 
 
 def test_results_are_not_offered_as_images(

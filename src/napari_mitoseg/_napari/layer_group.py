@@ -166,6 +166,11 @@ class LayerGroup:
         if self.is_shown(kind):
             self._viewer.layers.selection.active = self._layers[kind]
 
+    def note(self, kind: str, key: str, value: Any) -> None:
+        """Put something into the metadata of a layer, if it is still there."""
+        if self.is_shown(kind):
+            self._layers[kind].metadata[key] = value
+
     def remove(self) -> None:
         """Take all these layers out of the viewer."""
         for kind in [*self._layers]:

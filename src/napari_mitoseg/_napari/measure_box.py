@@ -17,6 +17,7 @@ from napari_mitoseg._napari.form import ignore_wheel
 from napari_mitoseg._napari.layer_choice import LayerChoice
 from napari_mitoseg._napari.layers import GREY_DIMENSIONS, data_of, layers_of
 from napari_mitoseg._napari.lifetime import follow
+from napari_mitoseg._napari.result_layers import CALIBRATION
 from napari_mitoseg._napari.section import row_label
 from napari_mitoseg.morphology import (
     ALL_FAMILIES,
@@ -125,7 +126,11 @@ class ContextBox(QWidget):
     def context(self) -> Context:
         """Return what labels are measured against."""
         contacts = {one.name: data_of(one) for one in self.contacts.layers()}
-        return Context(_data(self.image), _data(self.probability), contacts)
+        layer = self.probability.layer
+        calibration = () if layer is None else layer.metadata.get(CALIBRATION, ())
+        return Context(
+            _data(self.image), _data(self.probability), contacts, calibration
+        )
 
     def labels(self) -> list[Layer]:
         """Return the labels layers among them."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SEMANTIC, BOUNDARY, INSTANCES = "semantic", "boundary", "instances"
 COLOURS = {SEMANTIC: "#2fd0c8", BOUNDARY: "#ffd166"}
 PROBABILITY, EDGE_PROBABILITY = "probability", "boundary probability"
+CALIBRATION = "napari-mitoseg calibration"
+"""Key in the metadata of a probability layer: what its values are worth."""
 
 
 class ResultLayers(LayerGroup):
@@ -71,6 +73,7 @@ class ResultLayers(LayerGroup):
         steps: list[Callable[[], None]] = [partial(self.show_probability, maps)]
         if maps.boundary is not None:
             steps.append(partial(self._put_hidden, EDGE_PROBABILITY, maps.boundary))
+        steps.append(partial(self.note, PROBABILITY, CALIBRATION, result.calibration))
         return [instances, *steps, *masks, partial(self.activate, INSTANCES)]
 
     def show_labels(self, segmentation: Segmentation) -> None:

@@ -15,6 +15,7 @@ from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Region, Shape
 
 if TYPE_CHECKING:
+    from napari_mitoseg.distributed.run import BlockResult
     from napari_mitoseg.distributed.sources import FileSource
 
 VOXEL_BYTES = 24
@@ -106,7 +107,7 @@ def segment_in_blocks(
     out: Path,
     options: BlockOptions,
     region: Region,
-) -> int:
+) -> "BlockResult":
     """Segment a volume block by block; say how to go on if that is broken off.
 
     Parameters
@@ -124,8 +125,8 @@ def segment_in_blocks(
 
     Returns
     -------
-    int
-        Number of instances.
+    BlockResult
+        Files, number of instances, warnings.
     """
     from napari_mitoseg.distributed.cluster import open_engine
     from napari_mitoseg.distributed.run import Means, segment_blocks
@@ -135,5 +136,4 @@ def segment_in_blocks(
         tell(f"There is an unfinished run in {out}: it goes on from there")
     with open_engine(options.workers, options.scheduler) as engine:
         means = Means(options.n_bytes, engine, options.restart)
-        result = run(segment_blocks(source, recipe, out, means, region))
-    return result.n_objects
+        return run(segment_blocks(source, recipe, out, means, region))

@@ -14,6 +14,7 @@ from napari_mitoseg.cli.options import AS_STORED, Opening
 from napari_mitoseg.errors import InvalidParameterError
 
 if TYPE_CHECKING:
+    from napari_mitoseg.maps import Calibration
     from napari_mitoseg.morphology import Context, MeasurementSettings, MeasurementTable
     from napari_mitoseg.volume import Volume
 
@@ -31,6 +32,7 @@ def measure(  # noqa: PLR0913 - the options of the command
     families: str = ALL,
     image: Path | None = None,
     probability: Path | None = None,
+    model: str | None = None,
     contacts: Annotated[list[str] | None, Parameter(negative="")] = None,
     tissue: Path | None = None,
     report: Path | None = None,
@@ -56,6 +58,9 @@ def measure(  # noqa: PLR0913 - the options of the command
         Image, for the mean intensity of each object.
     probability : Path, optional
         Probability map, for the mean probability of each object.
+    model : str, optional
+        Name or folder of the model that made the probability map, for a confidence of
+        each object if the model is calibrated.
     contacts : list of str, optional
         Other structures as NAME=FILE, for the area of contact with each:
         nucleus=nucleus.tif. May be given several times.
@@ -91,7 +96,7 @@ def measure(  # noqa: PLR0913 - the options of the command
         raise InvalidParameterError(msg)
     volume = in_memory(volume)
     shown = read_volume(image) if image else None
-    context = _context(shown, probability, contacts or [])
+    context = _context(shown, probability, contacts or [], model)
     mask = read_labels(tissue).data if tissue else None
     job = measure_labels(volume.data, volume.spacing, settings, context=context)
     table = run(job)
@@ -119,7 +124,10 @@ def _say_what_to_know(name: str, table: "MeasurementTable") -> None:
 
 
 def _context(
-    image: "Volume | None", probability: Path | None, contacts: list[str]
+    image: "Volume | None",
+    probability: Path | None,
+    contacts: list[str],
+    model: str | None,
 ) -> "Context":
     from napari_mitoseg.io.limits import in_memory
     from napari_mitoseg.io.read import read_labels, read_volume
@@ -132,7 +140,21 @@ def _context(
         intensity=image.data if image else None,
         probability=read_volume(probability).data if probability else None,
         contacts={name: layer.data for name, layer in layers.items()},
+        calibration=_calibration(model) if model else (),
     )
+
+
+def _calibration(model: str) -> "Calibration":
+    from napari_mitoseg.models.zoo import find_model, read_card
+
+    card = read_card(find_model(model))
+    if not card.calibration:
+        msg = (
+            f"The model {card.name} was not calibrated, so it says nothing of how sure "
+            "it is. Leave --model out; mean_probability is measured anyhow."
+        )
+        raise InvalidParameterError(msg)
+    return card.calibration
 
 
 def _settings(families: str) -> "MeasurementSettings":

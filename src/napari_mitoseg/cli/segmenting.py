@@ -1,5 +1,6 @@
 """Commands that segment: `segment`, `models`, `demo`."""
 
+from collections.abc import Sequence
 from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Literal
@@ -72,18 +73,19 @@ def segment(  # noqa: PLR0913 - the options of the command
     check_writable(out)
     if options.wanted(part.shape, out, format):
         found = segment_in_blocks(opening.source(image), chosen, out, options, part)
-        _say_found(found, name, out)
+        _say_found(found.n_objects, name, out, found.warnings)
         return
     result = run(run_recipe(volume, chosen, region=part))
     run(write_result(result, out, format))
-    _say_found(int(result.segmentation.labels.max(initial=0)), name, out)
-    for note in result.notes:
-        tell(note)
+    n_objects = int(result.segmentation.labels.max(initial=0))
+    _say_found(n_objects, name, out, result.notes)
 
 
-def _say_found(found: int, name: str, out: Path) -> None:
+def _say_found(found: int, name: str, out: Path, notes: Sequence[str]) -> None:
     objects = "mitochondrion" if found == 1 else "mitochondria"
     tell(f"{found} {objects} in {name}, written to {out}")
+    for note in notes:
+        tell(note)
 
 
 @app.command

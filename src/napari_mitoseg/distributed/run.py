@@ -13,18 +13,21 @@ from napari_mitoseg.distributed.engine import Engine, SerialEngine, Site
 from napari_mitoseg.distributed.global_steps import check_chain
 from napari_mitoseg.distributed.predicting import predict_blocks
 from napari_mitoseg.distributed.run_folder import (
+    MAPS,
     PARTIAL,
+    RunFolder,
     opened,
     read_identity,
 )
 from napari_mitoseg.distributed.sources import PartSource, PreparedSource, Source
 from napari_mitoseg.distributed.state import BlockState
 from napari_mitoseg.distributed.status import telling
-from napari_mitoseg.distributed.views import View
+from napari_mitoseg.distributed.views import IntactArray, View
 from napari_mitoseg.distributed.writing import publish, write_blocks
+from napari_mitoseg.inference.doubt import doubts
 from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.jobs import Job, Progress, phase
-from napari_mitoseg.models.zoo import load_model
+from napari_mitoseg.models.zoo import ModelCard, load_model
 from napari_mitoseg.pipeline import check_weights, completed
 from napari_mitoseg.postprocessing import Chain
 from napari_mitoseg.recipe import Recipe
@@ -46,10 +49,13 @@ class BlockResult:
         The files.
     n_objects : int
         Instances.
+    warnings : tuple of str
+        As those of `Result`.
     """
 
     files: tuple[Path, ...]
     n_objects: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def segment_blocks(
         chain = run_chain(site, recipe.postprocessing, state)
         return (yield from phase(chain, PREDICTED_AT, 1.0))
 
-    run = _Run(folder, identity, part.shape, recipe, volume.shape)
+    run = _Run(folder, identity, part.shape, recipe, volume.shape, card)
     return (yield from run.through(work, means))
 
 
@@ -200,6 +206,8 @@ class _Run:
     recipe: Recipe | None
     image: Shape | None = None
     """Of what is read, if that is larger: the network takes whole slices of it."""
+    card: ModelCard | None = None
+    """Of the model that makes the maps."""
 
     def through(self, work: Work, means: Means) -> Job[BlockResult]:
         """Begin or go on, work, write, and show the result."""
@@ -219,11 +227,20 @@ class _Run:
             state = yield from phase(work(site), 0.0, SEGMENTED_AT)
             written = write_blocks(site, state, self.recipe)
             table = yield from phase(written, SEGMENTED_AT, 1.0)
-            kept.note_complete({"n_objects": len(table)})
-        n_objects = _count(kept.complete() or {}, "n_objects", kept.path)
+            warnings = self._warnings(kept)
+            kept.note_complete({"n_objects": len(table), "warnings": warnings})
+        noted = kept.complete() or {}
+        n_objects = _count(noted, "n_objects", kept.path)
+        warnings = _texts(noted, "warnings", kept.path)
         files = publish(kept, self.folder)
         yield Progress(1, 1, "Written")
-        return BlockResult(files, n_objects)
+        return BlockResult(files, n_objects, warnings)
+
+    def _warnings(self, kept: RunFolder) -> tuple[str, ...]:
+        """Say what a model that was applied has doubts about."""
+        if self.card is None:
+            return ()
+        return doubts(IntactArray(kept.array_path(f"{MAPS}/semantic")), self.card)
 
     def _memory(self, means: Means) -> int:
         """Return the memory that is given, or an earlier run had, or there is."""
@@ -240,3 +257,11 @@ def _count(noted: Mapping[str, Any], name: str, path: Path) -> int:
     if not isinstance(found, int) or not 0 <= found < 2**63:
         raise damaged(path, f"its {name} is no number that can be")
     return found
+
+
+def _texts(noted: Mapping[str, Any], name: str, path: Path) -> tuple[str, ...]:
+    """Return sentences that a run has noted."""
+    found = noted.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise damaged(path, f"its {name} are no sentences")
+    return tuple(found)

@@ -17,6 +17,7 @@ from pydantic import ValidationError, field_validator
 
 from napari_mitoseg.documents import read_text
 from napari_mitoseg.errors import ReadError, UnknownNameError, WeightsError
+from napari_mitoseg.maps import Calibration
 from napari_mitoseg.models.foreign.trust import check_trusted
 from napari_mitoseg.params import Params, describe, param, shown
 from napari_mitoseg.user_folders import data_folder
@@ -74,6 +75,18 @@ class ModelCard(Params):
     citation: tuple[str, ...] = param((), description="What to cite.")
     doi: str = param("", description="Persistent identifier.")
     scores: tuple[Score, ...] = param((), description="Measured scores.")
+    doubt: float | None = param(
+        None,
+        gt=0,
+        le=1,
+        description="Share of what it finds on stacks like those it was trained on "
+        "that it is unsure of.",
+    )
+    calibration: Calibration = param(
+        (),
+        description="Mean probability of an object, rising, and the share of objects "
+        "with it that were mitochondria, on slices held out.",
+    )
     limits: tuple[str, ...] = param((), description="Known failures.")
     command: str = param("", description="Command that trained it.")
     parent: str = param("", description="Model that training started from.")

@@ -15,6 +15,7 @@ from napari_mitoseg.labelling import (
     join_parts,
     measure_extents,
 )
+from napari_mitoseg.maps import Calibration
 from napari_mitoseg.morphology.columns import column_word
 from napari_mitoseg.volume import Array, LazyArray, Region, Shape, Spacing
 
@@ -38,11 +39,15 @@ class Context:
     contacts : mapping of str to array
         Labels or masks of other structures by name: ``{"nucleus": ...}``. The name
         goes into the name of the column.
+    calibration : tuple of (float, float)
+        Mean probability of an object, rising, and the share of objects with it that
+        are mitochondria; see `ModelCard`. Empty where that is not known.
     """
 
     intensity: LazyArray | None = None
     probability: LazyArray | None = None
     contacts: Mapping[str, LazyArray] = field(default_factory=dict)
+    calibration: Calibration = ()
 
     def as_stack(self) -> "Context":
         """Return images as stacks of one slice."""
@@ -50,6 +55,7 @@ class Context:
             None if self.intensity is None else np.asarray(self.intensity)[None],
             None if self.probability is None else np.asarray(self.probability)[None],
             {name: np.asarray(a)[None] for name, a in self.contacts.items()},
+            self.calibration,
         )
 
 

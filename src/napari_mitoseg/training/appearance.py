@@ -32,8 +32,15 @@ class AppearanceSettings(Params):
         0.5, ge=0, le=1, description="Gaussian, Poisson, smooth noise."
     )
     stripes: float = param(0.1, ge=0, le=1, description="Curtains along one axis.")
-    precipitate: float = param(
-        0.1, ge=0, le=1, description="Large dark masses, which are background."
+    distractors: float = param(
+        0.1,
+        ge=0,
+        le=1,
+        description="Myelin, nuclei, Golgi stacks, vesicles, dark bodies and masses "
+        "painted over the patch, which are background.",
+    )
+    darkness: float = param(
+        0.0, ge=0, le=1, description="Parts of the patch darker, with all they hold."
     )
     cutout: float = param(0.15, ge=0, le=1, description="Rectangles painted over.")
 
@@ -74,6 +81,7 @@ def restyle(
         generator,
     )
     changes: tuple[tuple[float, Change], ...] = (
+        (settings.darkness, darken_parts),
         (settings.texture, reweight_detail),
         (settings.curve, bend_curve),
         (settings.local, equalize_locally),
@@ -90,48 +98,6 @@ def restyle(
     return stained
 
 
-def precipitate(
-    image: Tensor, labels: Tensor, chance: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Cover parts of some patches by irregular dark masses that are background.
-
-    Parameters
-    ----------
-    image : Tensor, shape (B, S, Y, X)
-        Normalised slices.
-    labels : Tensor, shape (B, L, Y, X)
-        Instances above 0.
-    chance : float
-        Share of patches.
-    generator : torch.Generator
-        On the device of the image.
-
-    Returns
-    -------
-    image, labels : Tensor
-        Covered voxels are darker than mitochondria, and 0 in the labels unless they
-        are unlabelled.
-
-    Notes
-    -----
-    Stain precipitate, myelin and red blood cells are what a network that has seen
-    little tissue takes for mitochondria.
-    """
-    if not chance:
-        return image, labels
-    n, _, height, width = image.shape
-    coarse = torch.randn((n, 1, 4, 4), generator=generator, device=image.device)
-    shape = interpolate(coarse, (height, width), mode="bicubic", align_corners=True)
-    level = _wide(uniform(n, 0.3, 1.0, generator))
-    happens = _wide((uniform(n, 0, 1, generator) < chance).float()) > 0
-    covered = (shape > level) & happens
-    grain = torch.randn(image.shape, generator=generator, device=image.device)
-    roughness = _wide(uniform(n, 0.1, 0.8, generator))
-    grey = _wide(uniform(n, -3.5, -1.8, generator)) + roughness * blur_box(grain, 3)
-    bare = torch.where(covered & (labels > 0), 0.0, labels)
-    return torch.where(covered, grey, image), bare
-
-
 Change = Callable[[Tensor, torch.Generator], Tensor]
 
 
@@ -141,6 +107,18 @@ def change_contrast(image: Tensor, generator: torch.Generator) -> Tensor:
     return image * _wide(uniform(n, -0.5, 0.4, generator).exp()) + _wide(
         uniform(n, -0.5, 0.5, generator)
     )
+
+
+def darken_parts(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Darken part of the patch, with soft edges, and flatten its contrast there."""
+    n = len(image)
+    coarse = torch.randn((n, 1, 5, 5), generator=generator, device=image.device)
+    shape = interpolate(coarse, image.shape[2:], mode="bicubic", align_corners=True)
+    level = _wide(uniform(n, -0.5, 1.0, generator))
+    inside = (4 * (shape - level) + 0.5).clamp(0, 1)
+    flat = _wide(uniform(n, 0.5, 1.0, generator))
+    darker = flat * image - _wide(uniform(n, 0.3, 1.4, generator))
+    return torch.lerp(image, darker, inside)
 
 
 def bend_curve(image: Tensor, generator: torch.Generator) -> Tensor:

@@ -4,13 +4,14 @@ import torch
 from torch import Tensor
 
 from napari_mitoseg.params import param
-from napari_mitoseg.training.appearance import AppearanceSettings, precipitate, restyle
+from napari_mitoseg.training.appearance import AppearanceSettings, restyle
 from napari_mitoseg.training.augmentations.base import (
     Augmentation,
     Pair,
     augmentations,
     crop,
 )
+from napari_mitoseg.training.distractors import paint_distractors
 from napari_mitoseg.training.geometry import GeometrySettings, deform
 
 
@@ -79,8 +80,8 @@ class Appearance(Augmentation):
     ) -> Pair:
         """Return patches and labels, changed."""
         del size
-        masses = self.settings.precipitate
-        changed, bare = precipitate(image, labels, masses, generator)
+        masses = self.settings.distractors
+        changed, bare = paint_distractors(image, labels, masses, generator)
         changed = restyle(changed, bare, self.settings, generator)
         if self.probability == 1:
             return changed, bare

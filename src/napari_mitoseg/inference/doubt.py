@@ -1,0 +1,74 @@
+"""How sure a network is of what it found, and a warning where it is not."""
+
+import numpy as np
+
+from napari_mitoseg.labelling import iter_slabs
+from napari_mitoseg.maps import FULL
+from napari_mitoseg.models.zoo import ModelCard
+from napari_mitoseg.volume import LazyArray
+
+DOUBTFUL = (0.2, 0.8)
+"""Probabilities between which a voxel is neither found nor not."""
+
+LEAST_FOUND = 0.001
+"""Share of a volume with more than the lower one that is needed to judge."""
+
+UNUSUAL = 1.4
+"""How many times the usual doubt is worth a warning."""
+
+
+def measure_doubt(semantic: LazyArray) -> float | None:
+    """Measure which share of the voxels that a network points at it is unsure of.
+
+    Parameters
+    ----------
+    semantic : array of uint8, shape (Z, Y, X)
+        Probability of mitochondrion × 255; read slab by slab.
+
+    Returns
+    -------
+    float or None
+        Voxels with a probability of 0.2 to 0.8 over those of 0.2 and more; None where
+        these are less than a thousandth of the volume.
+    """
+    low, high = (FULL * p for p in DOUBTFUL)
+    pointed = doubtful = 0
+    for slab in iter_slabs(semantic.shape):
+        values = np.asarray(semantic[slab])
+        pointed += int(np.count_nonzero(values >= low))
+        doubtful += int(np.count_nonzero((values >= low) & (values <= high)))
+    enough = pointed > LEAST_FOUND * np.prod(semantic.shape, dtype=float)
+    return doubtful / pointed if enough else None
+
+
+def doubts(semantic: LazyArray, card: ModelCard) -> tuple[str, ...]:
+    """Say that a stack looks unlike those a model was trained on, if it does.
+
+    Parameters
+    ----------
+    semantic : array of uint8, shape (Z, Y, X)
+        Probability of mitochondrion × 255.
+    card : ModelCard
+        Of the model; one without `doubt` says nothing.
+
+    Returns
+    -------
+    tuple of str
+        A sentence or two for the user; none where nothing is unusual.
+    """
+    if card.doubt is None:
+        return ()
+    doubt = measure_doubt(semantic)
+    if doubt is None:
+        return (
+            f"{card.name} found next to nothing. If there are mitochondria, the stack "
+            "looks unlike those it was trained on, or its spacing is wrong: compare "
+            "scales with Try scales…, or label a few slices and train on them.",
+        )
+    if doubt <= UNUSUAL * card.doubt:
+        return ()
+    return (
+        f"The stack looks unlike those {card.name} was trained on: it is unsure of "
+        f"{doubt:.0%} of what it found ({card.doubt:.0%} is usual). Check a few slices "
+        "before you count; to label some of them and train on them helps most.",
+    )
