@@ -17,15 +17,15 @@ import tifffile
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 from skimage.measure import label, regionprops
+from systems import STACKS
 
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.maps import cutoff
 from napari_mitoseg.models.zoo import load_model
-from napari_mitoseg.volume import Spacing, Volume
+from napari_mitoseg.volume import Volume
 
-SPACINGS: dict[str, Spacing] = {"sbem_brain": (40.0, 5.9, 5.9)}
 OUTLINES = Path(__file__).with_name("structures.json")
 SMALLEST = 100
 """Pixels from which a false object counts."""
@@ -70,7 +70,7 @@ def main() -> int:
     for stack, outlines in json.loads(OUTLINES.read_text(encoding="utf-8")).items():
         image = tifffile.imread(arguments.data / stack / "image.tif")
         truth = tifffile.imread(arguments.data / stack / "mitochondria.tif") > 0
-        volume = Volume(image, SPACINGS[stack], name=stack)
+        volume = Volume(image, STACKS[stack], stack)
         for name in arguments.model:
             maps = drain(predict_maps(volume, load_model(name), InferenceSettings()))
             for one in outlines:
