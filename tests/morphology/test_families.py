@@ -42,7 +42,9 @@ def name(request):
 
 def context_for(labels):
     image = np.arange(labels.size, dtype=np.uint16).reshape(labels.shape) % 251
-    return Context(image, (image / 251).astype(np.float32), {"ER": labels == 700})
+    probability = (image / 251).astype(np.float32)
+    calibration = ((0.2, 0.1), (0.9, 0.95))
+    return Context(image, probability, {"ER": labels == 700}, calibration)
 
 
 def test_all_families_are_listed_in_the_order_of_columns():
