@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 import torch
 from crf import tell
 from numpy.typing import NDArray
-from systems import STACKS
+from systems import read
 from torch.nn.functional import interpolate
 
 from napari_mitoseg.inference.predict import predict_maps
@@ -127,9 +126,9 @@ def main() -> int:
     arguments = parser.parse_args()
     for given in arguments.model:
         stack, _, folder = given.partition("=")
-        image = tifffile.imread(arguments.data / stack / "image.tif")
-        truth = tifffile.imread(arguments.data / stack / "mitochondria.tif") > 0
-        report(Volume(image, STACKS[stack], stack), truth, load_model(Path(folder)))
+        given_stack = read(stack, arguments.data, slice(None))
+        truth = given_stack.labels.read() > 0
+        report(given_stack.image, truth, load_model(folder))
     return 0
 
 

@@ -15,18 +15,16 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-import tifffile
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
-from systems import N_TEST, STACKS
+from systems import N_TEST, STACKS, read
 
 from napari_mitoseg.evaluation.calibration import fit_calibration, judge_objects
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import drain
-from napari_mitoseg.maps import FULL, Calibration
+from napari_mitoseg.maps import FULL, confidence
 from napari_mitoseg.models.zoo import TrainedModel, load_model
-from napari_mitoseg.volume import Volume
 
 EDGES = np.array([0, 0.2, 0.4, 0.6, 0.75, 0.85, 0.95, 1.0001])
 FEWEST = 5
@@ -40,30 +38,18 @@ class Judged(NamedTuple):
     is_right: NDArray[np.bool_]
 
 
-def judge(
-    stack: str, data: Path, model: TrainedModel, slices: range | None = None
-) -> list[Judged]:
-    """Predict a stack and judge the objects of some slices, each slice for itself."""
-    image = tifffile.imread(data / stack / "image.tif")
-    truth = tifffile.imread(data / stack / "mitochondria.tif") > 0
-    job = predict_maps(Volume(image, STACKS[stack], stack), model, InferenceSettings())
-    semantic = drain(job).semantic
-    chosen = slices or range(len(image))
-    return [
-        Judged(*judge_objects(semantic[z : z + 1] / FULL, truth[z : z + 1]))
-        for z in chosen
-    ]
+def judge(stack: str, data: Path, model: TrainedModel) -> list[Judged]:
+    """Predict a stack and judge the objects of each slice."""
+    given = read(stack, data, slice(None))
+    truth = given.labels.read() > 0
+    semantic = drain(predict_maps(given.image, model, InferenceSettings())).semantic
+    pairs = zip(semantic / FULL, truth, strict=True)
+    return [Judged(*judge_objects(found[None], true[None])) for found, true in pairs]
 
 
 def together(parts: list[Judged]) -> Judged:
     """Join the objects of several slices."""
     return Judged(*(np.concatenate(values) for values in zip(*parts, strict=True)))
-
-
-def confidence(mean: NDArray[np.float64], calibration: Calibration) -> NDArray:
-    """Return the confidence of objects."""
-    known, shares = zip(*calibration, strict=True)
-    return np.interp(mean, known, shares)
 
 
 def crossed(parts: list[Judged]) -> tuple[NDArray, NDArray[np.bool_]]:
@@ -104,12 +90,11 @@ def main() -> int:
     parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args()
     curves = {}
+    model = load_model(arguments.model)
     for stack in STACKS:
-        depth = len(tifffile.imread(arguments.data / stack / "image.tif"))
-        held = range(depth - N_TEST, depth)
-        parts = judge(stack, arguments.data, load_model(arguments.model), held)
+        held = judge(stack, arguments.data, model)[-N_TEST:]
         title = f"{stack}, slices held out"
-        curves[title] = report(title, *crossed(parts))
+        curves[title] = report(title, *crossed(held))
     for given in arguments.unseen:
         stack, _, folder = given.partition("=")
         model = load_model(folder)

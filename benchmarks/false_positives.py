@@ -13,18 +13,16 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 from skimage.measure import label, regionprops
-from systems import STACKS
+from systems import read
 
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.maps import cutoff
 from napari_mitoseg.models.zoo import load_model
-from napari_mitoseg.volume import Volume
 
 OUTLINES = Path(__file__).with_name("structures.json")
 SMALLEST = 100
@@ -33,31 +31,46 @@ SMALLEST = 100
 Count = tuple[int, float, float]
 
 
-def count_false(
-    found: NDArray[np.bool_], truth: NDArray[np.bool_], inside: NDArray[np.bool_]
-) -> Count:
-    """Count what is found in a structure and is no mitochondrion.
+def false_objects(
+    found: NDArray[np.bool_], truth: NDArray[np.bool_]
+) -> list[NDArray[np.intp]]:
+    """Return the pixels, shape (n, 2), of each object that is no mitochondrion.
 
     Parameters
     ----------
-    found, truth, inside : ndarray of bool, shape (Y, X)
-        What the model found; mitochondria; the structure.
+    found, truth : ndarray of bool, shape (Y, X)
+        What the model found; mitochondria.  An object is none if less than a tenth of
+        it is.
+    """
+    objects = (one.coords for one in regionprops(label(found)))
+    return [
+        pixels
+        for pixels in objects
+        if len(pixels) >= SMALLEST and truth[tuple(pixels.T)].mean() < 0.1
+    ]
+
+
+def count_inside(
+    objects: list[NDArray[np.intp]],
+    false: NDArray[np.bool_],
+    background: NDArray[np.bool_],
+) -> Count:
+    """Count what was found in a structure and is no mitochondrion.
+
+    Parameters
+    ----------
+    objects : list of ndarray, shape (n, 2)
+        False objects of the slice; those count of which half lies in the structure.
+    false, background : ndarray of bool, shape (Y, X)
+        What was found wrongly; what of the structure is no mitochondrion.
 
     Returns
     -------
     tuple
-        Objects of which no tenth is mitochondria and half lies inside; false pixels
-        inside; pixels inside that are no mitochondria.
+        False objects; false pixels; pixels of the structure that are no mitochondria.
     """
-    objects = 0
-    for one in regionprops(label(found)):
-        rows, columns = one.coords.T
-        is_false = truth[rows, columns].mean() < 0.1
-        objects += int(
-            one.area >= SMALLEST and is_false and inside[rows, columns].mean() > 0.5
-        )
-    background = inside & ~truth
-    return objects, float((found & background).sum()), float(background.sum())
+    inside = sum(background[tuple(pixels.T)].mean() > 0.5 for pixels in objects)
+    return int(inside), float((false & background).sum()), float(background.sum())
 
 
 def main() -> int:
@@ -67,21 +80,23 @@ def main() -> int:
     parser.add_argument("--model", nargs="+", required=True, help="names or folders")
     arguments = parser.parse_args()
     table: dict[str, dict[str, Count]] = defaultdict(dict)
+    models = {name: load_model(name) for name in arguments.model}
     for stack, outlines in json.loads(OUTLINES.read_text(encoding="utf-8")).items():
-        image = tifffile.imread(arguments.data / stack / "image.tif")
-        truth = tifffile.imread(arguments.data / stack / "mitochondria.tif") > 0
-        volume = Volume(image, STACKS[stack], stack)
-        for name in arguments.model:
-            maps = drain(predict_maps(volume, load_model(name), InferenceSettings()))
+        given = read(stack, arguments.data, slice(None))
+        truth = given.labels.read() > 0
+        for name, model in models.items():
+            maps = drain(predict_maps(given.image, model, InferenceSettings()))
+            found = maps.semantic > cutoff(0.5)
+            slices = {one["slice"] for one in outlines}
+            objects = {z: false_objects(found[z], truth[z]) for z in slices}
             for one in outlines:
                 z = one["slice"]
                 corners = np.asarray(one["outline"])[:, ::-1]
-                inside = polygon2mask(truth.shape[1:], corners)
-                found = maps.semantic[z] > cutoff(0.5)
+                background = polygon2mask(truth.shape[1:], corners) & ~truth[z]
+                counted = count_inside(objects[z], found[z] & ~truth[z], background)
                 earlier = table[one["kind"]].get(name, (0, 0.0, 0.0))
-                counted = count_false(found, truth[z], inside)
-                objects, false, pixels = map(sum, zip(earlier, counted, strict=True))
-                table[one["kind"]][name] = int(objects), false, pixels
+                count, false, pixels = map(sum, zip(earlier, counted, strict=True))
+                table[one["kind"]][name] = int(count), false, pixels
     print("| structure |", " | ".join(arguments.model), "|")
     print("|---|" + "---|" * len(arguments.model))
     for kind, row in table.items():

@@ -48,6 +48,27 @@ class ProbabilityMaps:
         return z, y, x
 
 
+def confidence(
+    mean: NDArray[np.floating], calibration: Calibration
+) -> NDArray[np.float64]:
+    """Return the chance of objects to be mitochondria.
+
+    Parameters
+    ----------
+    mean : ndarray of float, shape (n,)
+        Mean probability of each object.
+    calibration : tuple of (float, float)
+        At least one point; straight lines between them.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        0 to 1.
+    """
+    known, shares = zip(*calibration, strict=True)
+    return np.asarray(np.interp(mean, known, shares), np.float64)
+
+
 def cutoff(probability: float) -> float:
     """Return a probability as a value of an 8-bit map.
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_mitoseg.distributed.sources import FileSource, PreparedSource
 from napari_mitoseg.errors import InvalidParameterError, ReadError, WriteError
 from napari_mitoseg.io.ome_zarr import write_result_zarr
 from napari_mitoseg.jobs import drain
+from napari_mitoseg.models.zoo import save_model
 from napari_mitoseg.outputs import write_result
 from napari_mitoseg.pipeline import run_recipe
 from napari_mitoseg.preprocessing import Pipeline
@@ -63,6 +65,19 @@ def test_files_are_those_of_a_run_in_memory(source, small_blocks, tmp_path) -> N
     drain(write_result(result, tmp_path / "memory", "zarr"))
     assert result.segmentation.labels.max() > 1
     assert content(tmp_path / "blocks") == content(tmp_path / "memory")
+
+
+def test_doubt_beyond_the_usual_is_said_and_said_again(
+    source, small_blocks, tiny_model, tmp_path
+) -> None:
+    card = tiny_model.card.model_copy(update={"doubt": 0.01})
+    save_model(tiny_model.network, card, tmp_path / "sure")
+    recipe = Recipe(model=str(tmp_path / "sure"))
+    result = drain(run_recipe(source.open(), recipe))
+    run = partial(segment_blocks, source, recipe, tmp_path / "out", Means(GIGABYTE))
+    first, again = drain(run()), drain(run())
+    assert len(result.warnings) == 1
+    assert first.warnings == again.warnings == result.warnings
 
 
 def test_pyramids_are_those_of_a_volume_in_memory(tmp_path, in_blocks) -> None:

@@ -1,7 +1,7 @@
 """Bins of histograms."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -10,7 +10,12 @@ from napari_mitoseg.morphology.bins import MOST_BINS, bin_edges
 POSITIVE = hnp.arrays(float, st.integers(1, 80), elements=st.floats(1e-6, 1e6))
 
 
+LAST_DIGIT = np.array([1e-6, np.nextafter(1e-6, 1)])
+
+
 @given(POSITIVE, st.booleans())
+@example(LAST_DIGIT, False)
+@example(np.repeat(LAST_DIGIT, 40), True)
 def test_no_value_falls_out_of_the_bins(values: np.ndarray, log: bool) -> None:
     edges = bin_edges(values, log=log)
     assert np.histogram(values, edges)[0].sum() == values.size

@@ -32,13 +32,13 @@ def measure_doubt(semantic: LazyArray) -> float | None:
         these are less than a thousandth of the volume.
     """
     low, high = (FULL * p for p in DOUBTFUL)
-    pointed = doubtful = 0
+    pointed = sure = 0
     for slab in iter_slabs(semantic.shape):
         values = np.asarray(semantic[slab])
         pointed += int(np.count_nonzero(values >= low))
-        doubtful += int(np.count_nonzero((values >= low) & (values <= high)))
+        sure += int(np.count_nonzero(values > high))
     enough = pointed > LEAST_FOUND * np.prod(semantic.shape, dtype=float)
-    return doubtful / pointed if enough else None
+    return 1 - sure / pointed if enough else None
 
 
 def doubts(semantic: LazyArray, card: ModelCard) -> tuple[str, ...]:

@@ -38,9 +38,11 @@ def n_bins(values: Numbers) -> int:
     """Count bins after Freedman and Diaconis, or Sturges where there are few values."""
     if values.size < 2 or np.ptp(values) == 0:
         return 1
+    # Edges closer than twice the last digit of the values are not told apart.
+    told_apart = max(1, int(np.ptp(values) / np.spacing(2 * np.abs(values).max())))
     quartiles = np.percentile(values, [25, 75])
     width = 2 * float(np.ptp(quartiles)) / np.cbrt(values.size)
-    sturges = int(np.ceil(np.log2(values.size))) + 1
-    if width <= 0:
-        return sturges
-    return max(sturges, int(min(np.ceil(np.ptp(values) / width), MOST_BINS)))
+    wanted = int(np.ceil(np.log2(values.size))) + 1
+    if width > 0:
+        wanted = max(wanted, int(min(np.ceil(np.ptp(values) / width), MOST_BINS)))
+    return min(wanted, told_apart)

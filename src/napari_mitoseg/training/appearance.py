@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from napari_mitoseg.params import Params, param
+from napari_mitoseg.training.distractors import paint_distractors
 from napari_mitoseg.training.geometry import uniform
 
 RANGE = 4.0
@@ -48,6 +49,28 @@ class AppearanceSettings(Params):
 NO_APPEARANCE = AppearanceSettings(
     **dict.fromkeys(AppearanceSettings.model_fields, 0.0)
 )
+
+
+def change_appearance(
+    image: Tensor,
+    labels: Tensor,
+    settings: AppearanceSettings,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Paint distractors over patches, then change how they look.
+
+    Parameters
+    ----------
+    image, labels, settings, generator
+        As for `restyle`.
+
+    Returns
+    -------
+    image, labels : Tensor
+        See `paint_distractors` and `restyle`.
+    """
+    painted, bare = paint_distractors(image, labels, settings.distractors, generator)
+    return restyle(painted, bare, settings, generator), bare
 
 
 def restyle(

@@ -12,9 +12,8 @@ from torch import Tensor
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.params import Params, param
-from napari_mitoseg.training.appearance import restyle
+from napari_mitoseg.training.appearance import change_appearance
 from napari_mitoseg.training.augmentations import AugmentationChain
-from napari_mitoseg.training.distractors import paint_distractors
 from napari_mitoseg.training.geometry import deform
 from napari_mitoseg.training.patches import (
     TrainingStack,
@@ -148,9 +147,7 @@ def _turned(
     depth, size, _ = settings.patch
     image, planes = deform(image, planes, size, settings.geometry.in_plane, chance)
     together = planes.view(len(planes), -1, depth, size, size)
-    masses = settings.appearance.distractors
-    seen, labels = paint_distractors(image, together[:, 0], masses, chance)
-    seen = restyle(seen, labels, settings.appearance, chance)
+    seen, labels = change_appearance(image, together[:, 0], settings.appearance, chance)
     return seen, labels, together[:, 1:] / FULL
 
 

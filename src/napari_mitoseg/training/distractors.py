@@ -11,6 +11,16 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate
 from napari_mitoseg.training.geometry import uniform
 
 MOST = 3
+"""Structures in a patch."""
+
+COVERED = 0.5
+"""Share of a pixel that is covered from which on it is background."""
+
+SOFT = 12
+"""Pixels over which what has no membrane ends."""
+
+DRIFT = 0.3
+"""Change of noise from slice to slice, over its deviation."""
 
 
 class Paint(NamedTuple):
@@ -63,19 +73,16 @@ def paint_distractors(
     if not len(chosen):
         return image, labels
     image, labels = image.clone(), labels.clone()
-    n_labels, n_slices = labels.shape[1], image.shape[1]
-    labelled = slice(None) if n_labels == n_slices else slice(n_slices // 2, None)
+    n_labels = labels.shape[1]
+    first = (image.shape[1] - n_labels) // 2
     for patch in chosen.tolist():
         for _ in range(1 + int(uniform(1, 0, MOST, generator).item())):
             kind = int(uniform(1, 0, len(PAINTERS), generator).item())
             cover, grey = PAINTERS[kind](image[patch], generator)
             image[patch] = torch.lerp(image[patch], grey, cover)
-            covered = cover[labelled][:n_labels] > COVERED
+            covered = cover[first : first + n_labels] > COVERED
             labels[patch][covered & (labels[patch] > 0)] = 0
     return image, labels
-
-
-COVERED = 0.5
 
 
 def mass(image: Tensor, generator: torch.Generator) -> Paint:
@@ -204,8 +211,6 @@ PAINTERS: tuple[Painter, ...] = (
     grain,
 )
 
-SOFT = 12
-
 
 def _mottle(image: Tensor, generator: torch.Generator) -> Tensor:
     """Return texture of three lengths, and the fine detail of another place."""
@@ -242,9 +247,6 @@ def _field(image: Tensor, length: float, generator: torch.Generator) -> Tensor:
     )
     steps = torch.arange(n_slices, device=image.device) - n_slices // 2
     return (here + DRIFT * steps[:, None, None] * change).view(image.shape)
-
-
-DRIFT = 0.3
 
 
 def _pixels(image: Tensor) -> tuple[Tensor, Tensor]:

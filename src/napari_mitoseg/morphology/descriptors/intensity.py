@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.labelling import iter_slabs
+from napari_mitoseg.maps import confidence
 from napari_mitoseg.morphology.columns import ColumnInfo
 from napari_mitoseg.morphology.family import Family, families
 from napari_mitoseg.morphology.survey import Survey
@@ -92,8 +93,7 @@ class IntensityFamily(Family):
             mean, _ = yield from _moments(survey, context.probability)
             columns[PROBABILITY.name] = mean / most
             if context.calibration:
-                known, shares = zip(*context.calibration, strict=True)
-                columns[CONFIDENCE.name] = np.interp(mean / most, known, shares)
+                columns[CONFIDENCE.name] = confidence(mean / most, context.calibration)
         return columns
 
 

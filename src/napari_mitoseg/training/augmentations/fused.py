@@ -4,14 +4,13 @@ import torch
 from torch import Tensor
 
 from napari_mitoseg.params import param
-from napari_mitoseg.training.appearance import AppearanceSettings, restyle
+from napari_mitoseg.training.appearance import AppearanceSettings, change_appearance
 from napari_mitoseg.training.augmentations.base import (
     Augmentation,
     Pair,
     augmentations,
     crop,
 )
-from napari_mitoseg.training.distractors import paint_distractors
 from napari_mitoseg.training.geometry import GeometrySettings, deform
 
 
@@ -44,24 +43,24 @@ class Deformation(Augmentation):
         self, image: Tensor, labels: Tensor, size: int, generator: torch.Generator
     ) -> Pair:
         """Return patches sampled from windows."""
-        moved = deform(image, labels, size, self.settings, generator)
         if self.probability == 1:
-            return moved
-        chosen = self.choose(len(image), generator)[:, None, None, None]
-        return (
-            torch.where(chosen, moved[0], crop(image, size)),
-            torch.where(chosen, moved[1], crop(labels, size)),
-        )
+            return deform(image, labels, size, self.settings, generator)
+        chosen = self.choose(len(image), generator)
+        still = crop(image, size), crop(labels, size)
+        if not chosen.any():
+            return still
+        windows = image[chosen], labels[chosen]
+        return put(still, chosen, deform(*windows, size, self.settings, generator))
 
 
 @augmentations.register("appearance")
 class Appearance(Augmentation):
-    """Change contrast, texture, stain, sharpness and noise, and paint precipitate.
+    """Change contrast, texture, stain, sharpness and noise, and paint distractors.
 
     Notes
     -----
-    How often each is done stands in `AppearanceSettings`.  Precipitate covers what it
-    lies on and is background.
+    How often each is done stands in `AppearanceSettings`.  Distractors cover
+    what they lie on and are background.
     """
 
     name = "appearance"
@@ -80,10 +79,18 @@ class Appearance(Augmentation):
     ) -> Pair:
         """Return patches and labels, changed."""
         del size
-        masses = self.settings.distractors
-        changed, bare = paint_distractors(image, labels, masses, generator)
-        changed = restyle(changed, bare, self.settings, generator)
         if self.probability == 1:
-            return changed, bare
-        chosen = self.choose(len(image), generator)[:, None, None, None]
-        return torch.where(chosen, changed, image), torch.where(chosen, bare, labels)
+            return change_appearance(image, labels, self.settings, generator)
+        chosen = self.choose(len(image), generator)
+        if not chosen.any():
+            return image, labels
+        part = image[chosen], labels[chosen]
+        changed = change_appearance(*part, self.settings, generator)
+        return put((image, labels), chosen, changed)
+
+
+def put(pair: Pair, chosen: Tensor, changed: Pair) -> Pair:
+    """Return patches and labels with some of them replaced."""
+    image, labels = (whole.clone() for whole in pair)
+    image[chosen], labels[chosen] = changed
+    return image, labels
