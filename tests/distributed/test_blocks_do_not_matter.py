@@ -32,6 +32,7 @@ LONG = (
     DEFAULT_CHAIN.inserted(0, MedianZ())
     .inserted(4, RemoveSmall())
     .replaced(3, FillHoles(enclosed="in 3D"))
+    .replaced(5, SeedMap())
     .inserted(7, FillHoles(enclosed="in 3D"))
 )
 BASES = [

@@ -195,6 +195,16 @@ def test_impossible_spacing_is_refused(spacing: tuple[float, ...]) -> None:
         ModelCard.parse({"name": "x", "architecture": "fast", "spacing": spacing})
 
 
+@pytest.mark.parametrize(
+    "points", [((0.5, 0.2), (0.5, 0.3)), ((0.6, 0.2), (0.5, 0.3)), ((0.5, 1.2),)]
+)
+def test_calibration_rises_within_0_and_1(points) -> None:
+    known = {"name": "x", "architecture": "fast", "spacing": (40, 8, 8)}
+    assert ModelCard.parse(known | {"calibration": ((0.1, 0.0), (0.5, 1.0))})
+    with pytest.raises(InvalidParameterError, match="rising mean"):
+        ModelCard.parse(known | {"calibration": points})
+
+
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way", encoding="utf-8")

@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import os
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -95,6 +96,15 @@ class ModelCard(Params):
     @classmethod
     def _check_spacing(cls, value: Spacing) -> Spacing:
         return as_spacing(value)
+
+    @field_validator("calibration")
+    @classmethod
+    def _check_calibration(cls, value: Calibration) -> Calibration:
+        means = [mean for mean, _ in value]
+        if means != sorted(set(means)) or any(not 0 <= n <= 1 for n in chain(*value)):
+            msg = "pairs of a rising mean and a share, all 0 to 1, are expected"
+            raise ValueError(msg)
+        return value
 
 
 @dataclass(frozen=True, eq=False)

@@ -280,9 +280,14 @@ DEFAULT_CHAIN = Chain(
         Threshold(),
         BoundaryThreshold(),
         FillHoles(),
-        SeedMap(),
+        SeedMap(semantic=0.7),
         ConnectedComponents(),
         SeededWatershed(),
         RemoveSmall(),
     )
 )
+"""What is run unless something else is asked for.
+
+The published threshold of seeds, 0.9, breaks mitochondria that a network is not sure of
+all along: on stacks never seen, by far the more frequent fault than joining two.
+"""
