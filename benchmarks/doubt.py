@@ -16,7 +16,7 @@ import tifffile
 from skimage import data as pictures
 from systems import N_TEST, STACKS, read
 
-from napari_mitoseg.inference.doubt import UNUSUAL, measure_doubt
+from napari_mitoseg.inference.doubt import is_unusual, measure_doubt
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import drain
@@ -56,7 +56,8 @@ def judge(image: Volume, model: TrainedModel) -> str:
     doubt = measure_doubt(maps.semantic)
     if doubt is None:
         return "**nothing found**"
-    warns = model.card.doubt is not None and doubt > UNUSUAL * model.card.doubt
+    usual = model.card.doubt
+    warns = usual is not None and is_unusual(doubt, usual)
     return f"**{doubt:.2f}**" if warns else f"{doubt:.2f}"
 
 

@@ -20,14 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from napari_mitoseg.evaluation.calibration import fit_calibration, judge_objects
-from napari_mitoseg.inference.doubt import measure_doubt
 from napari_mitoseg.jobs import Progress, drain
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.zoo import ModelCard, Score, save_model
 from napari_mitoseg.params import Params, param
+from napari_mitoseg.training.assessment import Assessment
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.stages import fit_stages
@@ -157,19 +156,15 @@ def score(
     return float((mask & (truth > 0)).sum() / (mask | (truth > 0)).sum())
 
 
-def know_itself(network: Network, held: Sequence[TrainingStack]) -> dict[str, Any]:
+def assess(network: Network, held: Sequence[TrainingStack]) -> dict[str, Any]:
     """Return how sure the network is of held-out slices, and what that is worth."""
-    doubts, judged = [], []
+    assessment = Assessment()
     for stack in held:
         probability = predict_stack(network, stack)
-        doubt = measure_doubt(probability.mul(FULL).round().byte().numpy())
-        doubts += [] if doubt is None else [round(doubt, 3)]
-        judged.append(judge_objects(probability.numpy(), stack.labels.numpy() > 0))
-    if not judged:
-        return {}
-    mean, is_right = (np.concatenate(parts) for parts in zip(*judged, strict=True))
-    calibration = fit_calibration(mean, is_right)
-    return {"doubt": max(doubts, default=None), "calibration": calibration}
+        assessment.add(
+            probability.mul(FULL).round().byte().numpy(), stack.labels.numpy()
+        )
+    return assessment.findings()
 
 
 def train(
@@ -281,7 +276,7 @@ def main() -> int:
     scores = score_all(fitted, loaded, arguments.leave_out, card.spacing)
     given = card.model_dump() | {
         "patch": configuration.stages[-1].patch,
-        **know_itself(fitted, held),
+        **assess(fitted, held),
         "scores": scores if arguments.leave_out else (*scores, *card.scores),
         **without(arguments.leave_out, card),
     }

@@ -27,6 +27,20 @@ def test_specks_do_not_count():
     assert len(mean) == len(is_right) == 0
 
 
+def test_what_is_unlabelled_does_not_count():
+    probability = np.zeros((1, 20, 60))
+    probability[0, 2:12, 2:12] = 0.9
+    probability[0, 2:12, 20:30] = 0.8
+    probability[0, 2:12, 40:50] = 0.7
+    truth = np.zeros(probability.shape, np.int32)
+    truth[0, 2:12, 2:6] = 3
+    truth[0, 2:12, 6:9] = -1
+    truth[0, 2:12, 20:27] = -1
+    mean, is_right = judge_objects(probability, truth)
+    np.testing.assert_allclose(mean, [0.9, 0.7])
+    assert is_right.tolist() == [True, False], "4 of 7 labelled columns, and none"
+
+
 def test_the_two_must_have_one_shape():
     with pytest.raises(ShapeError, match="equal"):
         judge_objects(np.zeros((1, 4, 4)), np.zeros((1, 4, 5), bool))
@@ -49,6 +63,12 @@ def test_few_objects_make_no_certainty():
     mean = np.array([0.6, 0.7, 0.8, 0.9])
     points = fit_calibration(mean, np.array([False, False, True, True]))
     assert points == ((0.65, 0.167), (0.85, 0.833))
+
+
+def test_objects_of_one_mean_share_a_point():
+    mean = np.array([0.6, 0.6, 0.6, 0.6001, 0.9])
+    points = fit_calibration(mean, np.array([False, True, True, True, True]))
+    assert points == ((0.6, 0.7), (0.9, 0.75))
 
 
 def test_without_objects_nothing_is_known():

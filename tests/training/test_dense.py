@@ -130,6 +130,7 @@ def test_any_network_is_trained_and_described(
     assert card.patch == patch
     assert [score.data for score in card.scores] == ["discs, slices 5–5"]
     assert card.scores == result.scores
+    assert 0 <= card.doubt <= 1
     assert f"--model {architecture}" in card.command
     assert result.steps == 4
     assert all(isinstance(report, TrainingProgress) for report in reports)

@@ -1,6 +1,7 @@
 """How often objects that a network is as sure of are mitochondria."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,16 @@ from napari_mitoseg.maps import Calibration
 
 FOUND = 0.5
 RIGHT = 0.5
+KNOWN = 0.5
 SMALLEST = 20
+DIGITS = 3
+"""Of means and shares; objects whose means agree in them are judged together."""
+
 ALONG_PLANE = np.stack([np.zeros((3, 3)), np.ones((3, 3)), np.zeros((3, 3))])
 
 
 def judge_objects(
-    probability: NDArray[np.floating], truth: NDArray[np.bool_]
+    probability: NDArray[np.floating], truth: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Compare what is found in each slice with the truth, object by object.
 
@@ -26,15 +31,16 @@ def judge_objects(
     probability : ndarray of float, shape (Z, Y, X)
         Of mitochondrion; objects are connected in a slice where it exceeds 0.5, and
         those of less than 20 pixels do not count.
-    truth : ndarray of bool, shape (Z, Y, X)
-        Mitochondria.
+    truth : ndarray of bool or int, shape (Z, Y, X)
+        Mitochondria above 0; what is below 0 is unlabelled.  Objects that lie there by
+        more than half do not count.
 
     Returns
     -------
     mean : ndarray of float64, shape (n,)
         Mean probability of each object.
     is_right : ndarray of bool, shape (n,)
-        Whether at least half of it is mitochondrion.
+        Whether at least half of it, as far as it is labelled, is mitochondrion.
 
     Raises
     ------
@@ -51,9 +57,10 @@ def judge_objects(
     numbers = np.arange(1, count + 1)
     size = np.bincount(objects.ravel(), minlength=count + 1)[1:]
     mean = np.asarray(ndimage.mean(probability, objects, numbers))
-    share = np.asarray(ndimage.mean(truth, objects, numbers))
-    counts = size >= SMALLEST
-    return mean[counts].astype(np.float64), share[counts] >= RIGHT
+    known = np.asarray(ndimage.mean(truth >= 0, objects, numbers))
+    true = np.asarray(ndimage.mean(truth > 0, objects, numbers))
+    counts = (size >= SMALLEST) & (known >= KNOWN)
+    return mean[counts].astype(np.float64), true[counts] >= RIGHT * known[counts]
 
 
 def fit_calibration(
@@ -87,13 +94,15 @@ def fit_calibration(
     """
     if not len(mean):
         return ()
-    order = np.argsort(mean, kind="stable")
-    rising = np.asarray(mean, np.float64)[order]
-    steps = isotonic_regression(is_right[order].astype(float)).blocks
+    means, place = np.unique(np.round(mean, DIGITS), return_inverse=True)
+    n = np.bincount(place)
+    n_right = np.bincount(place, weights=is_right)
+    steps = isotonic_regression(n_right / n, weights=n).blocks
     points = []
     for first, behind in pairwise(steps):
-        n_right = int(is_right[order[first:behind]].sum())
-        share = (n_right + 0.5) / (behind - first + 1)
-        points.append((round(float(rising[first:behind].mean()), 3), round(share, 3)))
+        part = slice(first, behind)
+        middle = np.average(means[part], weights=n[part])
+        share = (n_right[part].sum() + 0.5) / (n[part].sum() + 1)
+        points.append((round(float(middle), DIGITS), round(float(share), DIGITS)))
     shares = np.maximum.accumulate([share for _, share in points])
     return tuple((x, float(y)) for (x, _), y in zip(points, shares, strict=True))

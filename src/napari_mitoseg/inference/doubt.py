@@ -16,6 +16,9 @@ LEAST_FOUND = 0.001
 UNUSUAL = 1.4
 """How many times the usual doubt is worth a warning."""
 
+MARGIN = 0.1
+"""How much more than usual it must be, of networks that are sure of nearly all."""
+
 
 def measure_doubt(semantic: LazyArray) -> float | None:
     """Measure which share of the voxels that a network points at it is unsure of.
@@ -65,10 +68,26 @@ def doubts(semantic: LazyArray, card: ModelCard) -> tuple[str, ...]:
             "looks unlike those it was trained on, or its spacing is wrong: compare "
             "scales with Try scales…, or label a few slices and train on them.",
         )
-    if doubt <= UNUSUAL * card.doubt:
+    if not is_unusual(doubt, card.doubt):
         return ()
     return (
         f"The stack looks unlike those {card.name} was trained on: it is unsure of "
         f"{doubt:.0%} of what it found ({card.doubt:.0%} is usual). Check a few slices "
         "before you count; to label some of them and train on them helps most.",
     )
+
+
+def is_unusual(doubt: float, usual: float) -> bool:
+    """Say whether a doubt is worth a warning.
+
+    Parameters
+    ----------
+    doubt, usual : float
+        0 to 1: of a stack, and of stacks like those that were learned from.
+
+    Returns
+    -------
+    bool
+        Whether it is so many times the usual one, and so much more.
+    """
+    return doubt > max(UNUSUAL * usual, usual + MARGIN)

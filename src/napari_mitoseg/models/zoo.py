@@ -78,7 +78,7 @@ class ModelCard(Params):
     scores: tuple[Score, ...] = param((), description="Measured scores.")
     doubt: float | None = param(
         None,
-        gt=0,
+        ge=0,
         le=1,
         description="Share of what it finds on stacks like those it was trained on "
         "that it is unsure of.",

@@ -31,6 +31,7 @@ from napari_mitoseg.models.zoo import (
     save_model,
 )
 from napari_mitoseg.preprocessing import Pipeline
+from napari_mitoseg.training.assessment import Assessment
 from napari_mitoseg.training.checkpoint import CHECKPOINT_FILE
 from napari_mitoseg.training.dense_data import (
     LabelledVolume,
@@ -202,8 +203,10 @@ class _DenseRun:
             result = yield from self._fit(stop)
             card = self._card()
             model = TrainedModel(card, result.network)
-            scores = yield from self._score(model)
-            card = save_model(result.network, self._card(scores), self._folder)
+            assessment = Assessment()
+            scores = yield from self._score(model, assessment)
+            card = self._card(scores).model_copy(update=assessment.findings())
+            card = save_model(result.network, card, self._folder)
             self._work.remove()
         model = TrainedModel(card, result.network)
         return DenseResult(model, self._folder, scores, result.steps, result.seconds)
@@ -254,7 +257,9 @@ class _DenseRun:
         )
         return (yield from self._reported(job, TRAINING))
 
-    def _score(self, model: TrainedModel) -> Job[tuple[Score, ...]]:
+    def _score(
+        self, model: TrainedModel, assessment: Assessment
+    ) -> Job[tuple[Score, ...]]:
         """Measure the IoU on what was kept back, predicted as users will."""
         self._schedule.begin(SCORING)
         settings = InferenceSettings(device=self._settings.device)
@@ -264,6 +269,7 @@ class _DenseRun:
             maps = yield from self._reported(job, SCORING)
             truth = np.asarray(pair.labels.read(region))
             value = _iou(maps.semantic > cutoff(0.5), truth)
+            assessment.add(maps.semantic, truth)
             slices = f"{region.start[0]}–{region.stop[0] - 1}"
             data = f"{pair.image.name}, slices {slices}"
             scores.append(Score(data=data, value=value, seen="same stack", how=HOW))
