@@ -134,6 +134,8 @@ def test_the_table_has_a_row_for_every_instance(segment: Command, out: Path) -> 
     numbers, counts = np.unique(instances[instances > 0], return_counts=True)
     assert [int(row["index"]) for row in rows] == numbers.tolist()
     assert [int(row["n_voxels"]) for row in rows] == counts.tolist()
+    assert rows
+    assert all(0.5 < float(row["mean_probability"]) <= 1 for row in rows)
 
 
 def test_a_replayed_recipe_gives_the_same_bytes(

@@ -15,6 +15,8 @@ from napari_mitoseg.io.tables import write_table_csv
 from napari_mitoseg.io.tiff import write_labels_tiff
 from napari_mitoseg.jobs import Job, Progress, drain
 from napari_mitoseg.maps import cutoff
+from napari_mitoseg.morphology.settings import RESULT_FAMILIES, MeasurementSettings
+from napari_mitoseg.morphology.survey import Context
 from napari_mitoseg.morphology.table import measure_labels
 from napari_mitoseg.pipeline import Result
 from napari_mitoseg.training.sparse_report import SparseResult
@@ -25,6 +27,7 @@ Format = Literal["tiff", "zarr"]
 TABLE = "measurements.csv"
 RECIPE = "recipe.json"
 ZARR = "result.ome.zarr"
+MEASURED = MeasurementSettings(families=RESULT_FAMILIES)
 ERROR_FILES = ("errors.tif", "errors.csv", "scores.json")
 
 
@@ -197,7 +200,10 @@ def _write(result: Result, name: str, path: Path) -> None:
         origin = (0, 0, 0) if result.basis is None else result.basis.region.start
         write_result_zarr(path, None, volumes, spacing, origin=origin)
     elif name == TABLE:
-        table = drain(measure_labels(segmentation.labels, spacing))
+        sure = Context(probability=result.maps.semantic, calibration=result.calibration)
+        table = drain(
+            measure_labels(segmentation.labels, spacing, MEASURED, context=sure)
+        )
         write_table_csv(path, table.columns)
     elif Path(name).stem in result.tables:
         write_table_csv(path, result.tables[Path(name).stem])

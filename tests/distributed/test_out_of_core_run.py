@@ -22,6 +22,7 @@ from napari_mitoseg.errors import InvalidParameterError, ReadError, WriteError
 from napari_mitoseg.io.ome_zarr import write_result_zarr
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.zoo import save_model
+from napari_mitoseg.morphology.survey import Context
 from napari_mitoseg.outputs import write_result
 from napari_mitoseg.pipeline import run_recipe
 from napari_mitoseg.preprocessing import Pipeline
@@ -65,6 +66,8 @@ def test_files_are_those_of_a_run_in_memory(source, small_blocks, tmp_path) -> N
     drain(write_result(result, tmp_path / "memory", "zarr"))
     assert result.segmentation.labels.max() > 1
     assert content(tmp_path / "blocks") == content(tmp_path / "memory")
+    table = (tmp_path / "blocks" / "measurements.csv").read_text(encoding="utf-8")
+    assert table.splitlines()[0].endswith("mean_probability,confidence")
 
 
 def test_doubt_beyond_the_usual_is_said_and_said_again(
@@ -99,7 +102,7 @@ def test_pyramids_are_those_of_a_volume_in_memory(tmp_path, in_blocks) -> None:
     cutting = plan_cutting(shape, PROGRAM_BYTES + 40 * 32 * 256 * 256)
     site = Site(RunFolder(tmp_path / "run"), SerialEngine(), cutting)
     (tmp_path / "run").mkdir()
-    drain(write_blocks(site, state, None))
+    drain(write_blocks(site, state, None, Context()))
     arrays = {
         "semantic": labels.astype(np.uint8),
         "boundary": np.zeros(shape, np.uint8),

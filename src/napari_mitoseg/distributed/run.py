@@ -28,6 +28,7 @@ from napari_mitoseg.inference.doubt import doubts
 from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.jobs import Job, Progress, phase
 from napari_mitoseg.models.zoo import ModelCard, load_model
+from napari_mitoseg.morphology.survey import Context
 from napari_mitoseg.pipeline import check_weights, completed
 from napari_mitoseg.postprocessing import Chain
 from napari_mitoseg.recipe import Recipe
@@ -225,9 +226,10 @@ class _Run:
         kept = site.folder
         if kept.complete() is None:
             state = yield from phase(work(site), 0.0, SEGMENTED_AT)
-            written = write_blocks(site, state, self.recipe)
+            context = self._context(kept)
+            written = write_blocks(site, state, self.recipe, context)
             table = yield from phase(written, SEGMENTED_AT, 1.0)
-            warnings = self._warnings(kept)
+            warnings = self._warnings(context)
             kept.note_complete({"n_objects": len(table), "warnings": warnings})
         noted = kept.complete() or {}
         n_objects = _count(noted, "n_objects", kept.path)
@@ -236,11 +238,18 @@ class _Run:
         yield Progress(1, 1, "Written")
         return BlockResult(files, n_objects, warnings)
 
-    def _warnings(self, kept: RunFolder) -> tuple[str, ...]:
-        """Say what a model that was applied has doubts about."""
+    def _context(self, kept: RunFolder) -> Context:
+        """Return what a model that was applied says of the objects."""
         if self.card is None:
+            return Context()
+        semantic = IntactArray(kept.array_path(f"{MAPS}/semantic"))
+        return Context(probability=semantic, calibration=self.card.calibration)
+
+    def _warnings(self, context: Context) -> tuple[str, ...]:
+        """Say what a model that was applied has doubts about."""
+        if self.card is None or context.probability is None:
             return ()
-        return doubts(IntactArray(kept.array_path(f"{MAPS}/semantic")), self.card)
+        return doubts(context.probability, self.card)
 
     def _memory(self, means: Means) -> int:
         """Return the memory that is given, or an earlier run had, or there is."""

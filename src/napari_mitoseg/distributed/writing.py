@@ -33,12 +33,13 @@ from napari_mitoseg.io.tables import write_table_csv
 from napari_mitoseg.jobs import Job, as_part, relayed
 from napari_mitoseg.morphology.survey import (
     Context,
+    Survey,
     SurveyPart,
     merge_parts,
     survey_part,
 )
 from napari_mitoseg.morphology.table import MeasurementTable, measure_survey
-from napari_mitoseg.outputs import RECIPE, TABLE, ZARR
+from napari_mitoseg.outputs import MEASURED, RECIPE, TABLE, ZARR
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Region, Shape, Spacing
 
@@ -109,7 +110,7 @@ class CoarsenBlock:
 
 
 def write_blocks(
-    site: Site, state: BlockState, recipe: Recipe | None
+    site: Site, state: BlockState, recipe: Recipe | None, context: Context
 ) -> Job[MeasurementTable]:
     """Write all files of a result into the folder of the run.
 
@@ -121,6 +122,8 @@ def write_blocks(
         What the chain made.
     recipe : Recipe or None
         What was run; without one, none is written.
+    context : Context
+        What objects are measured against.
 
     Yields
     ------
@@ -150,7 +153,8 @@ def write_blocks(
         name = f"write-{level}"
         job = site.finish(name, coarsen, list(grid), "Writing coarser levels")
         yield from relayed(job, partial(as_part, level, len(factors)))
-    table = yield from _measure(records, root, shape, state.spacing)
+    survey = _survey(records, root, shape, state.spacing, context)
+    table = yield from measure_survey(survey, MEASURED)
     with replacing(site.folder.path / TABLE) as draft:
         write_table_csv(draft, table.columns)
     if recipe is not None:
@@ -225,13 +229,12 @@ def _array(root: Path, name: str, level: int) -> Stored:
     return Stored(root / "labels" / name / str(level))
 
 
-def _measure(
-    records: Records, root: Path, shape: Shape, spacing: Spacing
-) -> Job[MeasurementTable]:
-    """Make the table out of what the blocks show."""
+def _survey(
+    records: Records, root: Path, shape: Shape, spacing: Spacing, context: Context
+) -> Survey:
+    """Put together what the blocks have found."""
     parts = [SurveyPart.empty(), *(SurveyPart(**f) for f in records.each(*PART))]
     for part in parts:
         check_boxes(part.start, part.stop, shape, records)
     labels = IntactArray(_array(root, INSTANCES, 0).path)
-    survey = merge_parts(parts, labels, spacing, Context())
-    return (yield from measure_survey(survey))
+    return merge_parts(parts, labels, spacing, context)
