@@ -10,7 +10,7 @@ trains without a stack and scores on all of it: what to expect on tissue never s
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -201,19 +201,31 @@ def score_all(
     for one in loaded:
         unseen = one.source.name == left_out
         first, last = (0, len(one.image)) if unseen else one.source.test
-        if last > first:
-            value = score(network, one, (first, last), spacing)
+        if last == first:
+            continue
+        for data, scored in as_stack_and_images(one, f"slices {first}–{last - 1}"):
+            value = score(network, scored, (first, last), spacing)
             scores.append(
                 Score(
-                    data=f"{one.source.name}, slices {first}–{last - 1}",
+                    data=data,
                     value=round(value, 3),
                     seen="never" if unseen else "same stack",
                     how="semantic map > 0.5 at the stack's own spacing, no "
                     "augmentation, no post-processing",
                 )
             )
-            print(f"{scores[-1].data}: IoU {value:.3f} ({scores[-1].seen})")
+            print(f"{data}: IoU {value:.3f} ({scores[-1].seen})")
     return tuple(scores)
+
+
+def as_stack_and_images(loaded: Loaded, slices: str) -> Iterator[tuple[str, Loaded]]:
+    """Name a stack, and show its slices as single images, too."""
+    source = loaded.source
+    yield f"{source.name}, {slices}", loaded
+    if not source.planar:
+        alone = source.model_copy(update={"planar": True})
+        name = f"{source.name}, {slices}, each as a single image"
+        yield name, loaded._replace(source=alone)
 
 
 def parse_arguments() -> argparse.Namespace:

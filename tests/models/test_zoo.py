@@ -17,9 +17,15 @@ from napari_mitoseg.errors import (
     WeightsError,
     WriteError,
 )
+from napari_mitoseg.inference.predict import predict_maps
+from napari_mitoseg.inference.settings import InferenceSettings
+from napari_mitoseg.jobs import drain
+from napari_mitoseg.maps import cutoff
 from napari_mitoseg.models import zoo
 from napari_mitoseg.models.architectures import Fast
 from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
+from napari_mitoseg.samples import synthetic_em
+from napari_mitoseg.volume import Volume
 
 CONFIG = {"widths": [4, 6]}
 CARD = ModelCard(name="mine", architecture="fast", spacing=(40, 8, 8))
@@ -267,3 +273,17 @@ class TestEmbedded:
             logits = network(torch.from_numpy(noise.astype(np.float32)))
         assert logits.shape == (1, 2, 64, 64)
         assert logits.isfinite().all()
+
+    @pytest.mark.parametrize("seed", [901, 903])
+    def test_a_single_image_is_segmented_about_as_well_as_a_stack(self, seed) -> None:
+        image, labels = synthetic_em((3, 256, 256), (40.0, 8.0, 8.0), seed)
+        alone = Volume(image.read()[1:2], image.spacing)
+        truth = labels[1] > 0
+
+        def iou(volume: Volume, z: int) -> float:
+            job = predict_maps(volume, load_model("fast"), InferenceSettings())
+            found = drain(job).semantic[z] > cutoff(0.5)
+            return float((found & truth).sum() / (found | truth).sum())
+
+        assert iou(image, 1) > 0.75
+        assert iou(alone, 0) > 0.9 * iou(image, 1)

@@ -102,12 +102,14 @@ def test_stack_without_labels_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("z_step", "expected"), [(1.0, [4, 5, 6]), (8.0, [0, 5, 9]), (0.4, [5, 5, 5])]
+    ("z_step", "expected"), [(1.0, [4, 5, 6]), (8.0, [0, 5, 9]), (0.4, [4, 5, 6])]
 )
 def test_context_follows_the_spacing_of_the_model(
     z_step: float, expected: list[int]
 ) -> None:
-    assert context_slices(5, 1, z_step, depth=10) == expected
+    """Neighbours are neighbours, however far apart, as when predicting."""
+    stack = TrainingStack(torch.zeros(10, 4, 4), torch.zeros(10, 4, 4), z_step)
+    assert context_slices(5, 1, stack.stride, depth=10) == expected
 
 
 def test_prepared_stack_has_the_spacing_of_the_model() -> None:

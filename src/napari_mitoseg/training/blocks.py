@@ -190,7 +190,7 @@ def _cut(
     around = torch.arange(-half, half + 1, device=centres.device)
     z, y, x = centres[:, :1], centres[:, 1:2] + around, centres[:, 2:] + around
     context = range(-window.context, window.context + 1)
-    steps = [round(k * stack.z_step) for k in context]
+    steps = [k * stack.stride for k in context]
     seen = (z + torch.tensor(steps, device=centres.device)).clamp(0, depth - 1)
     rows, columns = fold(y, height), fold(x, width)
     image, labels = (

@@ -303,7 +303,7 @@ class _ContinuityRun:
             depth, planes = len(stack.image), []
             for z in range(depth):
                 yield Progress(round(TOTAL * SHARE), TOTAL, f"Coarse mask of slice {z}")
-                seen = context_slices(z, network.context, stack.z_step, depth)
+                seen = context_slices(z, network.context, stack.stride, depth)
                 image = stack.image[seen].to(self._device)
                 planes.append(_predicted(network, image).cpu())
             coarse = (torch.stack(planes) * FULL).round().to(torch.uint8)

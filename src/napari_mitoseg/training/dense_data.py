@@ -401,7 +401,7 @@ def _thinned(stack: TrainingStack, labels: Tensor, slices: Tensor) -> TrainingSt
     kept = slices[:: max(1, math.ceil(len(slices) / count))]
     few = torch.full_like(labels, UNKNOWN)
     few[kept] = labels[kept]
-    reach = math.ceil(MOST_CONTEXT * stack.z_step)
+    reach = MOST_CONTEXT * stack.stride
     first, last = max(0, int(kept[0]) - reach), int(kept[-1]) + reach + 1
     part = slice(first, last)
     return TrainingStack(stack.image[part], few[part], stack.z_step, name=stack.name)

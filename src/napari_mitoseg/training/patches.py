@@ -31,8 +31,7 @@ class TrainingStack:
     labels : Tensor of int32, shape (Z, Y, X)
         -1 unlabelled, 0 background, instances above 0.
     z_step : float
-        Spacing of the model along z over that of the stack: how many slices away
-        the next context slice is.
+        Spacing of the model along z over that of the stack.
     weight : float
         How often patches come from it, relative to the other stacks.
     name : str
@@ -57,6 +56,11 @@ class TrainingStack:
         object.__setattr__(self, "slices", known.cpu())
         object.__setattr__(self, "foreground", _places(self.labels > 0))
         object.__setattr__(self, "dark", _places(_is_dark(self.image, self.labels)))
+
+    @property
+    def stride(self) -> int:
+        """How many slices apart the context is, as `inference` takes it."""
+        return max(1, round(self.z_step))
 
     def to(self, device: torch.device) -> "TrainingStack":
         """Return the stack with its tensors on a device."""
@@ -243,7 +247,7 @@ def sample_windows(
     return torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs])
 
 
-def context_slices(z: int, context: int, z_step: float, depth: int) -> list[int]:
+def context_slices(z: int, context: int, stride: int, depth: int) -> list[int]:
     """Return which slices a 2.5D network sees for one slice.
 
     Parameters
@@ -252,7 +256,7 @@ def context_slices(z: int, context: int, z_step: float, depth: int) -> list[int]
         The slice to segment.
     context : int
         Neighbours on each side.
-    z_step : float
+    stride : int
         Slices of the stack per context step.
     depth : int
         Slices in the stack; beyond its ends the last one is repeated.
@@ -264,13 +268,13 @@ def context_slices(z: int, context: int, z_step: float, depth: int) -> list[int]
 
     Examples
     --------
-    >>> context_slices(10, context=1, z_step=8.0, depth=165)
+    >>> context_slices(10, context=1, stride=8, depth=165)
     [2, 10, 18]
-    >>> context_slices(0, context=1, z_step=1.0, depth=20)
+    >>> context_slices(0, context=1, stride=1, depth=20)
     [0, 0, 1]
     """
     steps = range(-context, context + 1)
-    return [min(max(z + round(k * z_step), 0), depth - 1) for k in steps]
+    return [min(max(z + k * stride, 0), depth - 1) for k in steps]
 
 
 def _centre(
@@ -349,7 +353,7 @@ def _cut(
     depth, height, width = stack.image.shape
     middle = reflected(z - window.depth // 2, window.depth, depth)
     seen = (
-        context_slices(z, window.context, stack.z_step, depth)
+        context_slices(z, window.context, stack.stride, depth)
         if window.context
         else middle
     )

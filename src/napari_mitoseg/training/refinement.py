@@ -141,12 +141,12 @@ class RefinementBatches:
         depth = len(stack.image)
         masks = [
             self._mask(k, z, known=known, rows=rows, columns=columns)
-            for k in context_slices(z, network.context, stack.z_step, depth)
+            for k in context_slices(z, network.context, stack.stride, depth)
         ]
         if not self.middle:
             masks[network.context] = torch.zeros_like(masks[0])
         reach = max(network.extra - 1, 0) // 2
-        seen = context_slices(z, reach, stack.z_step, depth) if network.extra else []
+        seen = context_slices(z, reach, stack.stride, depth) if network.extra else []
         images = take(stack.image, seen, rows, columns)
         return torch.cat([torch.stack(masks), images])
 

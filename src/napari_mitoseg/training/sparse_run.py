@@ -477,7 +477,7 @@ def _working_spacing(
 
 def _image_planes(network: Network, data: SparseData, z: int) -> torch.Tensor:
     stack = data.stack
-    seen = context_slices(z, network.context, stack.z_step, len(stack.image))
+    seen = context_slices(z, network.context, stack.stride, len(stack.image))
     return stack.image[seen]
 
 

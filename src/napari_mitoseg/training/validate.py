@@ -94,7 +94,7 @@ def predict_plane(network: Network, planes: Tensor) -> Tensor:
 def _slice_logits(network: Network, stack: TrainingStack, z: int) -> Tensor:
     """Return the semantic logits of one slice from it and its neighbours."""
     depth = len(stack.image)
-    seen = context_slices(z, network.context, stack.z_step, depth)
+    seen = context_slices(z, network.context, stack.stride, depth)
     return _logits(network, stack.image[seen][None])[0, _semantic(network)]
 
 
