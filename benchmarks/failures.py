@@ -1,6 +1,8 @@
 """Draw what a model finds in synthetic stacks it has never seen: right, wrong, missed.
 
-python benchmarks/failures.py --model fast --figure docs/images/failures.png
+    python benchmarks/failures.py --model fast --figure docs/images/failures.jpg
+
+Slices of the real stacks may not be shown in the documentation; these may.
 """
 
 import argparse

@@ -60,7 +60,7 @@ def count_inside(
     Parameters
     ----------
     objects : list of ndarray, shape (n, 2)
-        False objects of the slice; those count of which half lies in the structure.
+        False objects of the slice; those count of which half lies in the background.
     false, background : ndarray of bool, shape (Y, X)
         What was found wrongly; what of the structure is no mitochondrion.
 

@@ -197,7 +197,7 @@ def card_part(card: ModelCard) -> str:
         f"- Network: `{card.architecture}`",
         f"- Spacing of training: {z:g}, {y:g}, {x:g} nm (z, y, x)",
         f"- Gives: {', '.join(card.outputs)}",
-        *(f"- {s.measure} {s.value:.3f} on {s.data} {s.how}" for s in card.scores),
+        *(f"- {score}: {score.how}" for score in card.scores),
         *(f"- Trained on: {data}" for data in card.data),
         f"- Terms: {card.licence or 'not stated'}",
         *(f"- Cite: {citation}" for citation in card.citation),

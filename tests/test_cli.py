@@ -19,7 +19,7 @@ from napari_mitoseg.io import read_labels
 from napari_mitoseg.io.read import labels_origin
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.architectures import architectures
-from napari_mitoseg.models.zoo import TrainedModel
+from napari_mitoseg.models.zoo import TrainedModel, find_model, read_card
 from napari_mitoseg.pipeline import run_recipe
 from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.volume import Region, Volume
@@ -473,6 +473,10 @@ def test_models_lists_spacing_licence_scores_and_place(run: Command) -> None:
     assert status == 0
     for word in ("fast", "spacing", "licence", "cite", "weights", "nm", "IoU"):
         assert word in said
+    card = read_card(find_model("fast"))
+    for known in (*card.scores, *card.data, *card.limits):
+        assert str(known) in said
+    assert "seen in training: never" in said
 
 
 def test_models_lists_every_network_with_what_to_cite(run: Command) -> None:

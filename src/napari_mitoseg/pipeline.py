@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_mitoseg import __version__
 from napari_mitoseg.errors import WeightsError
-from napari_mitoseg.inference.doubt import doubts
+from napari_mitoseg.inference.doubt import doubts, measure_doubt
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import DeviceName
 from napari_mitoseg.io.checks import check_image
@@ -159,7 +159,7 @@ def run_recipe(
     segmentation = yield from phase(chain, _NETWORK_UP_TO, 1.0)
     shown = yield from phase(_maps_on_original(basis), 1.0, 1.0)
     card = model.card
-    warnings = doubts(maps.semantic, card)
+    warnings = doubts(measure_doubt(maps.semantic), card)
     complete = completed(recipe, card)
     return Result(shown, segmentation, complete, basis, warnings, card.calibration)
 

@@ -22,7 +22,6 @@ from napari_mitoseg.errors import InvalidParameterError, ReadError, WriteError
 from napari_mitoseg.io.ome_zarr import write_result_zarr
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.zoo import save_model
-from napari_mitoseg.morphology.survey import Context
 from napari_mitoseg.outputs import write_result
 from napari_mitoseg.pipeline import run_recipe
 from napari_mitoseg.preprocessing import Pipeline
@@ -81,6 +80,12 @@ def test_doubt_beyond_the_usual_is_said_and_said_again(
     first, again = drain(run()), drain(run())
     assert len(result.warnings) == 1
     assert first.warnings == again.warnings == result.warnings
+    drain(write_result(result, tmp_path / "memory", "zarr"))
+    tables = [tmp_path / name / "measurements.csv" for name in ("out", "memory")]
+    text, same = (table.read_text(encoding="utf-8") for table in tables)
+    assert text == same
+    assert "mean_probability" in text
+    assert "confidence" not in text
 
 
 def test_pyramids_are_those_of_a_volume_in_memory(tmp_path, in_blocks) -> None:
@@ -102,7 +107,7 @@ def test_pyramids_are_those_of_a_volume_in_memory(tmp_path, in_blocks) -> None:
     cutting = plan_cutting(shape, PROGRAM_BYTES + 40 * 32 * 256 * 256)
     site = Site(RunFolder(tmp_path / "run"), SerialEngine(), cutting)
     (tmp_path / "run").mkdir()
-    drain(write_blocks(site, state, None, Context()))
+    drain(write_blocks(site, state, None, None))
     arrays = {
         "semantic": labels.astype(np.uint8),
         "boundary": np.zeros(shape, np.uint8),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_mitoseg.inference.doubt import doubts, measure_doubt
+from napari_mitoseg.inference.doubt import doubts, is_unusual, measure_doubt
 from napari_mitoseg.models.zoo import ModelCard
 
 
@@ -40,20 +40,29 @@ def test_next_to_nothing_cannot_be_judged():
 
 
 def test_a_stack_as_usual_is_not_remarked_upon():
-    assert doubts(semantic(40, 10), card(0.2)) == ()
+    assert doubts(measure_doubt(semantic(40, 10)), card(0.2)) == ()
 
 
 def test_an_unusual_one_is_with_both_figures():
-    (said,) = doubts(semantic(20, 20), card(0.2))
+    (said,) = doubts(measure_doubt(semantic(20, 20)), card(0.2))
     assert "unlike" in said
     assert "50%" in said
     assert "20%" in said
 
 
 def test_one_where_next_to_nothing_is_found_too():
-    (said,) = doubts(np.zeros((1, 64, 64), np.uint8), card(0.2))
+    (said,) = doubts(measure_doubt(np.zeros((1, 64, 64), np.uint8)), card(0.2))
     assert "next to nothing" in said
 
 
 def test_a_model_that_does_not_say_what_is_usual_warns_of_nothing():
-    assert doubts(semantic(0, 40), card(None)) == ()
+    assert doubts(measure_doubt(semantic(0, 40)), card(None)) == ()
+
+
+@pytest.mark.parametrize(
+    ("usual", "limit"),
+    [(0.0, 0.1), (0.05, 0.15), (0.5, 0.7), (0.8, 0.9), (0.9, 0.95)],
+)
+def test_any_usual_doubt_leaves_room_for_an_unusual_one(usual, limit):
+    assert not is_unusual(limit - 0.001, usual)
+    assert is_unusual(limit + 0.001, usual)

@@ -286,4 +286,4 @@ class TestEmbedded:
             return float((found & truth).sum() / (found | truth).sum())
 
         assert iou(image, 1) > 0.75
-        assert iou(alone, 0) > 0.9 * iou(image, 1)
+        assert iou(alone, 0) > 0.8 * iou(image, 1)

@@ -307,3 +307,21 @@ def test_by_default_geometry_and_appearance_are_the_augmentations():
     names = [step.name for step in FitSettings().chain.steps]
     assert names == ["deformation", "appearance"]
     assert AUGMENTATIONS["strong"] == FitSettings().chain
+
+
+@pytest.mark.parametrize("name", ["deformation", "appearance"])
+def test_some_patches_are_left_as_they_are(name):
+    step = augment.augmentations[name](probability=0.4)
+    image = torch.randn(20, 3, step.window(32), step.window(32), generator=generator())
+    labels = (image[:, 1:2] > 1).float()
+    given = image.clone(), labels.clone()
+    changed, moved = step(image, labels, 32, generator())
+    assert changed.shape == (20, 3, 32, 32)
+    still = augment.base.crop(image, 32)
+    is_still = (changed == still).flatten(1).all(dim=1)
+    assert 5 < is_still.sum() < 19
+    assert torch.equal(moved[is_still], augment.base.crop(labels, 32)[is_still])
+    assert torch.equal(image, given[0])
+    assert torch.equal(labels, given[1])
+    none = augment.augmentations[name](probability=0)
+    assert torch.equal(none(image, labels, 32, generator())[0], still)

@@ -23,6 +23,7 @@ from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.zoo import load_model
 from napari_mitoseg.training import dense, trainers
 from napari_mitoseg.training import fit as fitting
+from napari_mitoseg.training.assessment import Assessment
 from napari_mitoseg.training.dense import train_dense
 from napari_mitoseg.training.dense_data import (
     LabelledVolume,
@@ -130,7 +131,6 @@ def test_any_network_is_trained_and_described(
     assert card.patch == patch
     assert [score.data for score in card.scores] == ["discs, slices 5–5"]
     assert card.scores == result.scores
-    assert 0 <= card.doubt <= 1
     assert f"--model {architecture}" in card.command
     assert result.steps == 4
     assert all(isinstance(report, TrainingProgress) for report in reports)
@@ -640,3 +640,13 @@ def test_the_command_says_all_that_was_chosen() -> None:
         "--validation-slices 1-2,5-5 --augmentation challenge --labels instances "
         "--seed 0"
     )
+
+
+def test_what_is_found_out_at_the_end_stands_on_the_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"doubt": 0.25, "calibration": ((0.6, 0.3), (0.9, 0.8))}
+    monkeypatch.setattr(Assessment, "findings", lambda _: found)
+    drain(train_dense([PAIR], changed(), folder=tmp_path / "mine"))
+    card = load_model(tmp_path / "mine").card
+    assert (card.doubt, card.calibration) == (0.25, found["calibration"])

@@ -235,10 +235,7 @@ def explain_card(card: ModelCard) -> str:
         f"<b>{card.name}</b> ({card.architecture})",
         card.description,
         f"Trained at {spacing} nm (z, y, x).",
-        *(
-            f"{s.measure} {s.value:.3f} on {s.data} (seen: {s.seen})"
-            for s in card.scores
-        ),
+        *map(str, card.scores),
         f"Licence: {card.licence}" if card.licence else "",
         *(f"Data: {data}" for data in card.data),
         *(f"Limit: {limit}" for limit in card.limits),

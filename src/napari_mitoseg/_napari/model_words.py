@@ -25,10 +25,7 @@ def describe(listed: ListedModel) -> str:
         "What": [card.description],
         "Network": [f"{card.architecture}; gives {', '.join(card.outputs)}"],
         "Spacing": [f"{spacing} nm (z, y, x)"],
-        "Scores": [
-            f"{s.measure} {s.value:.3f} on {s.data} (seen: {s.seen})"
-            for s in card.scores
-        ],
+        "Scores": list(map(str, card.scores)),
         "Trained on": list(card.data),
         "Known limits": list(card.limits),
         "By": [", ".join(card.authors)],

@@ -90,7 +90,7 @@ def _say_found(found: int, name: str, out: Path, notes: Sequence[str]) -> None:
 
 @app.command
 def models() -> None:
-    """List the models with spacing, scores, licence, citation and their weights.
+    """List the models: spacing, scores, data, known failures, terms and weights.
 
     Behind them stand public models that can be installed, and the networks that can
     be trained, with what to cite for them.
@@ -124,7 +124,11 @@ def _tell_card(card: ModelCard) -> None:
     tell(f"{card.name}  ({card.architecture})")
     tell(f"  spacing   {', '.join(f'{v:g}' for v in card.spacing)} nm (z, y, x)")
     for score in card.scores:
-        tell(f"  score     {score.measure} {score.value:.3f} on {score.data}")
+        tell(f"  score     {score}")
+    for data in card.data:
+        tell(f"  data      {data}")
+    for limit in card.limits:
+        tell(f"  limit     {limit}")
     tell(f"  licence   {card.licence or 'not stated'}")
     for cited in card.citation:
         tell(f"  cite      {cited}")

@@ -22,13 +22,12 @@ from napari_mitoseg.distributed.run_folder import (
 from napari_mitoseg.distributed.sources import PartSource, PreparedSource, Source
 from napari_mitoseg.distributed.state import BlockState
 from napari_mitoseg.distributed.status import telling
-from napari_mitoseg.distributed.views import IntactArray, View
-from napari_mitoseg.distributed.writing import publish, write_blocks
+from napari_mitoseg.distributed.views import Stored, View
+from napari_mitoseg.distributed.writing import Sureness, publish, write_blocks
 from napari_mitoseg.inference.doubt import doubts
 from napari_mitoseg.io.checks import check_image
 from napari_mitoseg.jobs import Job, Progress, phase
 from napari_mitoseg.models.zoo import ModelCard, load_model
-from napari_mitoseg.morphology.survey import Context
 from napari_mitoseg.pipeline import check_weights, completed
 from napari_mitoseg.postprocessing import Chain
 from napari_mitoseg.recipe import Recipe
@@ -226,11 +225,11 @@ class _Run:
         kept = site.folder
         if kept.complete() is None:
             state = yield from phase(work(site), 0.0, SEGMENTED_AT)
-            context = self._context(kept)
-            written = write_blocks(site, state, self.recipe, context)
-            table = yield from phase(written, SEGMENTED_AT, 1.0)
-            warnings = self._warnings(context)
-            kept.note_complete({"n_objects": len(table), "warnings": warnings})
+            job = write_blocks(site, state, self.recipe, self._sureness(kept))
+            written = yield from phase(job, SEGMENTED_AT, 1.0)
+            warnings = doubts(written.doubt, self.card) if self.card else ()
+            n_objects = len(written.table)
+            kept.note_complete({"n_objects": n_objects, "warnings": warnings})
         noted = kept.complete() or {}
         n_objects = _count(noted, "n_objects", kept.path)
         warnings = _texts(noted, "warnings", kept.path)
@@ -238,18 +237,12 @@ class _Run:
         yield Progress(1, 1, "Written")
         return BlockResult(files, n_objects, warnings)
 
-    def _context(self, kept: RunFolder) -> Context:
+    def _sureness(self, kept: RunFolder) -> Sureness | None:
         """Return what a model that was applied says of the objects."""
         if self.card is None:
-            return Context()
-        semantic = IntactArray(kept.array_path(f"{MAPS}/semantic"))
-        return Context(probability=semantic, calibration=self.card.calibration)
-
-    def _warnings(self, context: Context) -> tuple[str, ...]:
-        """Say what a model that was applied has doubts about."""
-        if self.card is None or context.probability is None:
-            return ()
-        return doubts(context.probability, self.card)
+            return None
+        semantic = Stored(kept.array_path(f"{MAPS}/semantic"))
+        return Sureness(semantic, self.card.calibration)
 
     def _memory(self, means: Means) -> int:
         """Return the memory that is given, or an earlier run had, or there is."""

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_mitoseg.distributed.blocks import CHUNK, Block, Grid
-from napari_mitoseg.distributed.damage import damaged
+from napari_mitoseg.distributed.damage import damaged, intact
 from napari_mitoseg.distributed.engine import Site
 from napari_mitoseg.distributed.run_folder import (
     Found,
@@ -27,10 +28,13 @@ from napari_mitoseg.distributed.views import (
     View,
     take_description,
 )
+from napari_mitoseg.inference.doubt import count_pointed, doubt_of
 from napari_mitoseg.io.ome_zarr import create_result_zarr
 from napari_mitoseg.io.pyramid import coarse_shape, nearest
 from napari_mitoseg.io.tables import write_table_csv
 from napari_mitoseg.jobs import Job, as_part, relayed
+from napari_mitoseg.maps import FULL, Calibration
+from napari_mitoseg.morphology.descriptors.intensity import sureness
 from napari_mitoseg.morphology.survey import (
     Context,
     Survey,
@@ -39,9 +43,9 @@ from napari_mitoseg.morphology.survey import (
     survey_part,
 )
 from napari_mitoseg.morphology.table import MeasurementTable, measure_survey
-from napari_mitoseg.outputs import MEASURED, RECIPE, TABLE, ZARR
+from napari_mitoseg.outputs import RECIPE, TABLE, ZARR
 from napari_mitoseg.recipe import Recipe
-from napari_mitoseg.volume import Region, Shape, Spacing
+from napari_mitoseg.volume import Array, Region, Shape, Spacing
 
 INSTANCES = "instances"
 REPLACED = ".replaced"
@@ -58,10 +62,13 @@ class WriteBlock:
         What is written, by name.
     root : Path
         The OME-Zarr.
+    probability : View or None
+        Probability × 255, of which it is said how much lies on each object.
     """
 
     views: Mapping[str, View]
     root: Path
+    probability: View | None = None
 
     def __call__(self, block: Block) -> Found:
         """Write a block."""
@@ -71,7 +78,49 @@ class WriteBlock:
             _array(self.root, name, 0).write(block.region, values)
             if name == INSTANCES:
                 found = asdict(survey_part(values, block.region.slices))
+                found |= self._how_sure(values, found["index"], block.region)
         return found
+
+    def _how_sure(self, labels: Array, index: Array, region: Region) -> Found:
+        """Sum the probability of each object, and count what is pointed at."""
+        if self.probability is None:
+            return {}
+        probability = self.probability.read(region)
+        inside = labels > 0
+        row = np.searchsorted(index, labels[inside].astype(np.int64))
+        total = np.bincount(row, probability[inside], len(index))
+        return {"probability": total, "pointed": count_pointed(probability)}
+
+
+class Written(NamedTuple):
+    """What has been written.
+
+    Attributes
+    ----------
+    table : MeasurementTable
+        One row an object.
+    doubt : float or None
+        See `measure_doubt`; None without a model, too.
+    """
+
+    table: MeasurementTable
+    doubt: float | None
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """What a model says of the objects.
+
+    Attributes
+    ----------
+    probability : View
+        Its semantic map × 255.
+    calibration : tuple of (float, float)
+        What mean probabilities are worth; see `ModelCard`.
+    """
+
+    probability: View
+    calibration: Calibration
 
 
 @dataclass(frozen=True)
@@ -110,8 +159,8 @@ class CoarsenBlock:
 
 
 def write_blocks(
-    site: Site, state: BlockState, recipe: Recipe | None, context: Context
-) -> Job[MeasurementTable]:
+    site: Site, state: BlockState, recipe: Recipe | None, sure: Sureness | None
+) -> Job[Written]:
     """Write all files of a result into the folder of the run.
 
     Parameters
@@ -122,8 +171,8 @@ def write_blocks(
         What the chain made.
     recipe : Recipe or None
         What was run; without one, none is written.
-    context : Context
-        What objects are measured against.
+    sure : Sureness or None
+        What a model says of the objects; without one, the table does not.
 
     Yields
     ------
@@ -132,8 +181,8 @@ def write_blocks(
 
     Returns
     -------
-    MeasurementTable
-        One row an object.
+    Written
+        The table, and how unsure the model is.
     """
     views = {
         "semantic": there(state.semantic),
@@ -143,7 +192,7 @@ def write_blocks(
     root, shape = site.folder.path / ZARR, site.cutting.shape
     factors = _create(root, shape, state.spacing, state.origin)
     fine = _aligned(shape, site.cutting.blocks.block)
-    task = WriteBlock(views, root)
+    task = WriteBlock(views, root, sure.probability if sure else None)
     job = site.finish("write-0", task, list(fine), "Writing the result")
     records = yield from relayed(job, partial(as_part, 0, len(factors)))
     for level, (before, factor) in enumerate(pairwise(factors), start=1):
@@ -153,14 +202,21 @@ def write_blocks(
         name = f"write-{level}"
         job = site.finish(name, coarsen, list(grid), "Writing coarser levels")
         yield from relayed(job, partial(as_part, level, len(factors)))
-    survey = _survey(records, root, shape, state.spacing, context)
-    table = yield from measure_survey(survey, MEASURED)
+    survey = _survey(records, root, shape, state.spacing)
+    table = yield from measure_survey(survey)
+    doubt = None
+    if sure is not None:
+        total, pointed = _sums(records, survey)
+        mean = total / survey.n_voxels / FULL
+        columns = {**table.columns, **sureness(mean, sure.calibration)}
+        table = MeasurementTable(columns, table.spacing)
+        doubt = doubt_of(pointed, prod(shape))
     with replacing(site.folder.path / TABLE) as draft:
         write_table_csv(draft, table.columns)
     if recipe is not None:
         with replacing(site.folder.path / RECIPE) as draft:
             draft.write_text(recipe.as_json(), encoding="utf-8")
-    return table
+    return Written(table, doubt)
 
 
 def publish(work: RunFolder, folder: Path) -> tuple[Path, ...]:
@@ -229,12 +285,21 @@ def _array(root: Path, name: str, level: int) -> Stored:
     return Stored(root / "labels" / name / str(level))
 
 
-def _survey(
-    records: Records, root: Path, shape: Shape, spacing: Spacing, context: Context
-) -> Survey:
+def _survey(records: Records, root: Path, shape: Shape, spacing: Spacing) -> Survey:
     """Put together what the blocks have found."""
     parts = [SurveyPart.empty(), *(SurveyPart(**f) for f in records.each(*PART))]
     for part in parts:
         check_boxes(part.start, part.stop, shape, records)
     labels = IntactArray(_array(root, INSTANCES, 0).path)
-    return merge_parts(parts, labels, spacing, context)
+    return merge_parts(parts, labels, spacing, Context())
+
+
+def _sums(records: Records, survey: Survey) -> tuple[Array, Array]:
+    """Add up the probability of each object, and what is pointed at."""
+    total, pointed = np.zeros(len(survey)), np.zeros(2, np.int64)
+    for found in records.each("index", "probability", "pointed"):
+        with intact(records.path):
+            row = np.searchsorted(survey.index, found["index"])
+            total[row] += found["probability"]
+            pointed += found["pointed"]
+    return total, pointed

@@ -132,10 +132,7 @@ def write_readme(card: ModelCard) -> str:
         Markdown.
     """
     spacing = ", ".join(f"{v:g}" for v in card.spacing)
-    scores = [
-        f"- {s.measure} {s.value:.3f} on {s.data} (seen in training: {s.seen}). {s.how}"
-        for s in card.scores
-    ]
+    scores = [f"- {score}. {score.how}" for score in card.scores]
     parts = {
         f"# {card.name}": [card.description],
         "## Input": [

@@ -1,11 +1,13 @@
 """How sure a network is of what it found, and a warning where it is not."""
 
+from math import prod
+
 import numpy as np
 
 from napari_mitoseg.labelling import iter_slabs
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.zoo import ModelCard
-from napari_mitoseg.volume import LazyArray
+from napari_mitoseg.volume import Array, LazyArray
 
 DOUBTFUL = (0.2, 0.8)
 """Probabilities between which a voxel is neither found nor not."""
@@ -34,23 +36,55 @@ def measure_doubt(semantic: LazyArray) -> float | None:
         Voxels with a probability of 0.2 to 0.8 over those of 0.2 and more; None where
         these are less than a thousandth of the volume.
     """
+    slabs = iter_slabs(semantic.shape)
+    each = [count_pointed(np.asarray(semantic[slab])) for slab in slabs]
+    counts = np.sum(each, axis=0)
+    return doubt_of(counts, prod(semantic.shape))
+
+
+def count_pointed(semantic: Array) -> Array:
+    """Count the voxels that a network points at, and those it is sure of.
+
+    Parameters
+    ----------
+    semantic : ndarray of uint8
+        Probability × 255; part of a volume.
+
+    Returns
+    -------
+    ndarray of int64, shape (2,)
+        Voxels of 0.2 and more; of more than 0.8.
+    """
     low, high = (FULL * p for p in DOUBTFUL)
-    pointed = sure = 0
-    for slab in iter_slabs(semantic.shape):
-        values = np.asarray(semantic[slab])
-        pointed += int(np.count_nonzero(values >= low))
-        sure += int(np.count_nonzero(values > high))
-    enough = pointed > LEAST_FOUND * np.prod(semantic.shape, dtype=float)
-    return 1 - sure / pointed if enough else None
+    return np.array([np.count_nonzero(semantic >= low), (semantic > high).sum()])
 
 
-def doubts(semantic: LazyArray, card: ModelCard) -> tuple[str, ...]:
+def doubt_of(counts: Array, n_voxels: int) -> float | None:
+    """Return what `measure_doubt` does, of counts that were summed.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (2,)
+        From `count_pointed`.
+    n_voxels : int
+        Of the volume.
+
+    Returns
+    -------
+    float or None
+        See `measure_doubt`.
+    """
+    pointed, sure = counts.tolist()
+    return 1 - sure / pointed if pointed > LEAST_FOUND * n_voxels else None
+
+
+def doubts(doubt: float | None, card: ModelCard) -> tuple[str, ...]:
     """Say that a stack looks unlike those a model was trained on, if it does.
 
     Parameters
     ----------
-    semantic : array of uint8, shape (Z, Y, X)
-        Probability of mitochondrion × 255.
+    doubt : float or None
+        From `measure_doubt`.
     card : ModelCard
         Of the model; one without `doubt` says nothing.
 
@@ -61,7 +95,6 @@ def doubts(semantic: LazyArray, card: ModelCard) -> tuple[str, ...]:
     """
     if card.doubt is None:
         return ()
-    doubt = measure_doubt(semantic)
     if doubt is None:
         return (
             f"{card.name} found next to nothing. If there are mitochondria, the stack "
@@ -88,6 +121,8 @@ def is_unusual(doubt: float, usual: float) -> bool:
     Returns
     -------
     bool
-        Whether it is so many times the usual one, and so much more.
+        Whether it is so many times the usual one, and so much more; of networks that
+        are usually unsure, whether it is nearer to 1 than to that.
     """
-    return doubt > max(UNUSUAL * usual, usual + MARGIN)
+    much = max(UNUSUAL * usual, usual + MARGIN)
+    return doubt > min(much, (1 + usual) / 2)

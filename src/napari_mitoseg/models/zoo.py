@@ -49,6 +49,11 @@ class Score(Params):
     )
     how: str = param("", description="How it was measured.")
 
+    def __str__(self) -> str:
+        """Say what was reached on what, and whether training saw it."""
+        seen = f"seen in training: {self.seen}"
+        return f"{self.measure} {self.value:.3f} on {self.data} ({seen})"
+
 
 class ModelCard(Params):
     """What is known about a trained model."""

@@ -39,7 +39,7 @@ def n_bins(values: Numbers) -> int:
     if values.size < 2 or np.ptp(values) == 0:
         return 1
     # Edges closer than twice the last digit of the values are not told apart.
-    told_apart = max(1, int(np.ptp(values) / np.spacing(2 * np.abs(values).max())))
+    told_apart = max(1, int(np.ptp(values) / (2 * np.spacing(np.abs(values).max()))))
     quartiles = np.percentile(values, [25, 75])
     width = 2 * float(np.ptp(quartiles)) / np.cbrt(values.size)
     wanted = int(np.ceil(np.log2(values.size))) + 1

@@ -289,5 +289,5 @@ DEFAULT_CHAIN = Chain(
 """What is run unless something else is asked for.
 
 The published threshold of seeds, 0.9, breaks mitochondria that a network is not sure of
-all along: on stacks never seen, by far the more frequent fault than joining two.
+all along, many on stacks never seen; it parts more of those that touch.
 """

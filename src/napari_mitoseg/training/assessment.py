@@ -10,7 +10,7 @@ from napari_mitoseg.inference.doubt import measure_doubt
 from napari_mitoseg.maps import FULL
 
 FEWEST = 20
-"""Objects that are needed to say how often a network is right."""
+"""Outlines in slices that are needed to say how often a network is right."""
 
 
 class Assessment:
@@ -41,7 +41,9 @@ class Assessment:
         """
         doubt = measure_doubt(np.where(truth >= 0, semantic, 0))
         self._doubts += [] if doubt is None else [doubt]
-        self._judged.append(judge_objects(semantic / FULL, truth))
+        for plane, true in zip(semantic, truth, strict=True):
+            # Slice by slice: as numbers of eight bytes, the volume may not fit.
+            self._judged.append(judge_objects(plane[None] / FULL, true[None]))
 
     def findings(self) -> dict[str, Any]:
         """Return what goes into the card, as far as there was enough to judge.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from napari_mitoseg.jobs import Job, Progress
 from napari_mitoseg.labelling import iter_slabs
-from napari_mitoseg.maps import confidence
+from napari_mitoseg.maps import Calibration, confidence
 from napari_mitoseg.morphology.columns import ColumnInfo
 from napari_mitoseg.morphology.family import Family, families
 from napari_mitoseg.morphology.survey import Survey
@@ -90,29 +90,57 @@ class IntensityFamily(Family):
         if context.probability is not None:
             dtype = context.probability.dtype
             most = np.iinfo(dtype).max if dtype.kind in "ui" else 1.0
-            mean, _ = yield from _moments(survey, context.probability)
-            columns[PROBABILITY.name] = mean / most
-            if context.calibration:
-                columns[CONFIDENCE.name] = confidence(mean / most, context.calibration)
+            (total,) = yield from _sums(survey, context.probability, 0.0, (1,))
+            mean = total / survey.n_voxels / most
+            columns |= sureness(mean, context.calibration)
         return columns
+
+
+def sureness(
+    mean: NDArray[np.float64], calibration: Calibration
+) -> dict[str, NDArray[np.float64]]:
+    """Return the columns that say how sure a model is of objects.
+
+    Parameters
+    ----------
+    mean : ndarray of float64, shape (n,)
+        Mean probability, 0 to 1.
+    calibration : tuple of (float, float)
+        What it is worth; empty where that is not known.
+
+    Returns
+    -------
+    dict
+        Mean probability, and confidence where there is a calibration.
+    """
+    if not calibration:
+        return {PROBABILITY.name: mean}
+    return {PROBABILITY.name: mean, CONFIDENCE.name: confidence(mean, calibration)}
 
 
 def _moments(
     survey: Survey, image: LazyArray
 ) -> Job[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Return mean and standard deviation of an image within each object."""
-    n = len(survey)
-    total, squares = np.zeros(n), np.zeros(n)
-    slabs = list(iter_slabs(survey.shape))
     # Squares of differences from about the mean, not of the values: those cancel.
-    middle = float(np.mean(np.asarray(image[slabs[0]])))
+    middle = float(np.mean(np.asarray(image[next(iter_slabs(survey.shape))])))
+    total, squares = yield from _sums(survey, image, middle, (1, 2))
+    mean = total / survey.n_voxels
+    return mean + middle, np.sqrt(np.maximum(squares / survey.n_voxels - mean**2, 0))
+
+
+def _sums(
+    survey: Survey, image: LazyArray, middle: float, powers: tuple[int, ...]
+) -> Job[NDArray[np.float64]]:
+    """Return the sums of powers of an image less a number within each object."""
+    n = len(survey)
+    sums = np.zeros((len(powers), n))
+    slabs = list(iter_slabs(survey.shape))
     for done, slab in enumerate(slabs):
         labels = np.asarray(survey.labels[slab])
         inside = labels > 0
         row = np.searchsorted(survey.index, labels[inside].astype(np.int64))
         values = np.asarray(image[slab])[inside].astype(float) - middle
-        total += np.bincount(row, values, n)
-        squares += np.bincount(row, np.square(values), n)
+        sums += [np.bincount(row, values**power, n) for power in powers]
         yield Progress(done + 1, len(slabs), "Reading the image")
-    mean = total / survey.n_voxels
-    return mean + middle, np.sqrt(np.maximum(squares / survey.n_voxels - mean**2, 0))
+    return sums
