@@ -14,6 +14,8 @@ from napari_mitoseg.models.zoo import ModelCard, load_model
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
+ALONE = ", each as a single image"
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
@@ -61,7 +63,8 @@ def test_command_writes_a_scored_model(
 ) -> None:
     card = train(data, configuration, tmp_path / "out")
 
-    assert [score.data for score in card.scores] == ["discs, slices 2–3"]
+    scored = "discs, slices 2–3"
+    assert [score.data for score in card.scores] == [scored, f"{scored}{ALONE}"]
     assert card.patch == (1, 32, 32)
 
 
@@ -81,5 +84,7 @@ def test_a_model_says_what_was_left_out(
     assert card.command.endswith("--leave-out other")
     assert [(one.data, one.seen) for one in card.scores] == [
         ("discs, slices 2–3", "same stack"),
+        (f"discs, slices 2–3{ALONE}", "same stack"),
         ("other, slices 0–3", "never"),
+        (f"other, slices 0–3{ALONE}", "never"),
     ]
