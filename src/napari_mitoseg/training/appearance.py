@@ -61,13 +61,19 @@ def change_appearance(
 
     Parameters
     ----------
-    image, labels, settings, generator
-        As for `restyle`.
+    image : Tensor, shape (B, S, Y, X)
+        Normalised slices.
+    labels : Tensor, shape (B, L, Y, X)
+        Instances above 0.
+    settings : AppearanceSettings
+        How often each change is made.
+    generator : torch.Generator
+        On the device of the image.
 
     Returns
     -------
     image, labels : Tensor
-        See `paint_distractors` and `restyle`.
+        See `restyle` and `paint_distractors`.
     """
     painted, bare = paint_distractors(image, labels, settings.distractors, generator)
     return restyle(painted, bare, settings, generator), bare
