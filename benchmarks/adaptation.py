@@ -20,14 +20,14 @@ import numpy as np
 import torch
 from crf import tell
 from numpy.typing import NDArray
-from systems import read
+from systems import models_of, read
 from torch.nn.functional import interpolate
 
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.normalize import normalize_slice
-from napari_mitoseg.models.zoo import TrainedModel, load_model
+from napari_mitoseg.models.zoo import TrainedModel
 from napari_mitoseg.preprocessing import Pipeline
 from napari_mitoseg.volume import Volume
 
@@ -124,11 +124,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", nargs="+", required=True, metavar="STACK=DIR")
     arguments = parser.parse_args()
-    for given in arguments.model:
-        stack, _, folder = given.partition("=")
-        given_stack = read(stack, arguments.data, slice(None))
-        truth = given_stack.labels.read() > 0
-        report(given_stack.image, truth, load_model(folder))
+    for stack, model in models_of(arguments.model):
+        given = read(stack, arguments.data, slice(None))
+        report(given.image, given.labels.read() > 0, model)
     return 0
 
 

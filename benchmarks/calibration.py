@@ -17,7 +17,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
-from systems import N_TEST, STACKS, read
+from systems import N_TEST, STACKS, models_of, read
 
 from napari_mitoseg.evaluation.calibration import fit_calibration, judge_objects
 from napari_mitoseg.inference.predict import predict_maps
@@ -95,9 +95,7 @@ def main() -> int:
         held = judge(stack, arguments.data, model)[-N_TEST:]
         title = f"{stack}, slices held out"
         curves[title] = report(title, *crossed(held))
-    for given in arguments.unseen:
-        stack, _, folder = given.partition("=")
-        model = load_model(folder)
+    for stack, model in models_of(arguments.unseen):
         mean, is_right = together(judge(stack, arguments.data, model))
         title = f"{stack}, never seen"
         curves[title] = report(

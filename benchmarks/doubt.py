@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from skimage import data as pictures
-from systems import N_TEST, STACKS, read
+from systems import N_TEST, STACKS, read, read_muscle
 
 from napari_mitoseg.inference.doubt import is_unusual, measure_doubt
 from napari_mitoseg.inference.predict import predict_maps
@@ -23,7 +22,6 @@ from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.zoo import TrainedModel, load_model
 from napari_mitoseg.volume import Volume
 
-MUSCLE = "tem_muscle_2d"
 PHOTOGRAPHS = ("camera", "coins", "brick", "grass")
 UNRELATED = (40.0, 8.0, 8.0)
 PART = 600
@@ -43,8 +41,7 @@ def shown(data: Path) -> Iterator[Volume]:
             (" too fine", image, (z, y / 2, x / 2)),
         ):
             yield Volume(grey, said, f"{name}{title}")
-    muscle = tifffile.imread(data / MUSCLE / "image.tif")[:1]
-    yield Volume(muscle, (40.0, 5.0, 5.0), MUSCLE)
+    yield read_muscle(data)[0].image
     for name in PHOTOGRAPHS:
         picture = getattr(pictures, name)()[:300, :300]
         yield Volume(np.stack([picture] * 3), UNRELATED, name)

@@ -10,13 +10,12 @@ instances; that of the stacks is their connected components.
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import tifffile
-from systems import N_TEST, STACKS, read
+from systems import MUSCLE, N_TEST, STACKS, models_of, read, read_muscle
 
 from napari_mitoseg.evaluation import evaluate
 from napari_mitoseg.inference.predict import predict_maps
@@ -31,10 +30,9 @@ from napari_mitoseg.postprocessing import (
     SeededWatershed,
     SeedMap,
 )
+from napari_mitoseg.training.dense_data import LabelledVolume
 from napari_mitoseg.volume import Array, Volume
 
-MUSCLE = "tem_muscle_2d"
-MUSCLE_SPACING = (40.0, 5.0, 5.0)
 THRESHOLDS = (0.6, 0.7, 0.8, 0.9)
 
 
@@ -45,25 +43,16 @@ class Given(NamedTuple):
     truth: Array
 
 
-def predict(image: Volume, truth: Array, model: TrainedModel) -> Given:
+def predict(stack: LabelledVolume, truth: Array, model: TrainedModel) -> Given:
     """Predict a stack."""
-    return Given(drain(predict_maps(image, model, InferenceSettings())), truth)
+    return Given(drain(predict_maps(stack.image, model, InferenceSettings())), truth)
 
 
 def from_stack(name: str, data: Path, part: slice, model: TrainedModel) -> Given:
     """Predict slices of a stack."""
     stack = read(name, data, part)
     truth, _ = label_components(stack.labels.read() > 0, 26)
-    return predict(stack.image, truth, model)
-
-
-def from_muscle(data: Path, model: TrainedModel) -> Iterator[Given]:
-    """Predict the images of muscle."""
-    images = tifffile.imread(data / MUSCLE / "image.tif")
-    labels = tifffile.imread(data / MUSCLE / "mitochondria_instances.tif")
-    for image, truth in zip(images, labels, strict=True):
-        volume = Volume(image[None], MUSCLE_SPACING, MUSCLE)
-        yield predict(volume, truth[None].astype(np.int32), model)
+    return predict(stack, truth, model)
 
 
 def chain_with(threshold: float, unseeded: str) -> Chain:
@@ -104,11 +93,10 @@ def main() -> int:
         f"{name}, slices held out": [from_stack(name, data, held, model)]
         for name in STACKS
     }
-    for given in arguments.unseen:
-        name, _, folder = given.partition("=")
-        maps = from_stack(name, data, slice(None), load_model(folder))
-        tables[f"{name}, never seen"] = [maps]
-    tables[MUSCLE] = list(from_muscle(data, model))
+    for name, other in models_of(arguments.unseen):
+        tables[f"{name}, never seen"] = [from_stack(name, data, slice(None), other)]
+    muscle = read_muscle(data)
+    tables[MUSCLE] = [predict(one, one.labels.read(), model) for one in muscle]
     print("| stack | seeds above | without one | IoU | AP50 | AP75 | objects |")
     print("|---|---|---|---|---|---|---|")
     for title, stacks in tables.items():

@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ import tifffile
 from napari_mitoseg.evaluation import evaluate
 from napari_mitoseg.inference.settings import InferenceSettings
 from napari_mitoseg.jobs import drain
-from napari_mitoseg.models.zoo import load_model
+from napari_mitoseg.models.zoo import TrainedModel, load_model
 from napari_mitoseg.pipeline import Result, run_recipe
 from napari_mitoseg.preprocessing import Pipeline
 from napari_mitoseg.recipe import Recipe
@@ -118,6 +119,9 @@ STACKS: dict[str, Spacing] = {
     "sbem_brain": (40, 5.9, 5.9),
     "sstem_vnc": (50, 4.6, 4.6),
 }
+MUSCLE = "tem_muscle_2d"
+MUSCLE_SPACING: Spacing = (40.0, 5.0, 5.0)
+"""A guess, from the size of the mitochondria."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,26 @@ def read(stack: str, data: Path, part: slice) -> LabelledVolume:
     return LabelledVolume(
         Volume(image, spacing, stack), Volume(truth.astype(np.uint8), spacing, stack)
     )
+
+
+def read_muscle(data: Path) -> list[LabelledVolume]:
+    """Read the images of muscle, each for itself; their truth is of instances."""
+    images = tifffile.imread(data / MUSCLE / "image.tif")
+    truth = tifffile.imread(data / MUSCLE / "mitochondria_instances.tif")
+    return [
+        LabelledVolume(
+            Volume(image[None], MUSCLE_SPACING, MUSCLE),
+            Volume(labels[None].astype(np.int32), MUSCLE_SPACING, MUSCLE),
+        )
+        for image, labels in zip(images, truth, strict=True)
+    ]
+
+
+def models_of(given: Sequence[str]) -> Iterator[tuple[str, TrainedModel]]:
+    """Load the models of arguments ``STACK=FOLDER``."""
+    for one in given:
+        stack, _, folder = one.partition("=")
+        yield stack, load_model(folder)
 
 
 def measure(name: str, stack: str, arguments: argparse.Namespace) -> Row:

@@ -15,7 +15,7 @@ from napari_mitoseg.io.tables import write_table_csv
 from napari_mitoseg.io.tiff import write_labels_tiff
 from napari_mitoseg.jobs import Job, Progress, drain
 from napari_mitoseg.maps import cutoff
-from napari_mitoseg.morphology.settings import RESULT_FAMILIES, MeasurementSettings
+from napari_mitoseg.morphology.settings import CHEAP_FAMILIES, MeasurementSettings
 from napari_mitoseg.morphology.survey import Context
 from napari_mitoseg.morphology.table import measure_labels
 from napari_mitoseg.pipeline import Result
@@ -27,7 +27,7 @@ Format = Literal["tiff", "zarr"]
 TABLE = "measurements.csv"
 RECIPE = "recipe.json"
 ZARR = "result.ome.zarr"
-MEASURED = MeasurementSettings(families=RESULT_FAMILIES)
+MEASURED = MeasurementSettings(families=(*CHEAP_FAMILIES, "intensity"))
 ERROR_FILES = ("errors.tif", "errors.csv", "scores.json")
 
 

@@ -159,7 +159,8 @@ def run_recipe(
     segmentation = yield from phase(chain, _NETWORK_UP_TO, 1.0)
     shown = yield from phase(_maps_on_original(basis), 1.0, 1.0)
     card = model.card
-    warnings = doubts(measure_doubt(maps.semantic), card)
+    doubt = None if card.doubt is None else measure_doubt(maps.semantic)
+    warnings = doubts(doubt, card)
     complete = completed(recipe, card)
     return Result(shown, segmentation, complete, basis, warnings, card.calibration)
 

@@ -34,7 +34,7 @@ from napari_mitoseg.io.pyramid import coarse_shape, nearest
 from napari_mitoseg.io.tables import write_table_csv
 from napari_mitoseg.jobs import Job, as_part, relayed
 from napari_mitoseg.maps import FULL, Calibration
-from napari_mitoseg.morphology.descriptors.intensity import sureness
+from napari_mitoseg.morphology.descriptors.intensity import sums_within, sureness
 from napari_mitoseg.morphology.survey import (
     Context,
     Survey,
@@ -86,9 +86,7 @@ class WriteBlock:
         if self.probability is None:
             return {}
         probability = self.probability.read(region)
-        inside = labels > 0
-        row = np.searchsorted(index, labels[inside].astype(np.int64))
-        total = np.bincount(row, probability[inside], len(index))
+        (total,) = sums_within(labels, index, probability)
         return {"probability": total, "pointed": count_pointed(probability)}
 
 
@@ -207,9 +205,8 @@ def write_blocks(
     doubt = None
     if sure is not None:
         total, pointed = _sums(records, survey)
-        mean = total / survey.n_voxels / FULL
-        columns = {**table.columns, **sureness(mean, sure.calibration)}
-        table = MeasurementTable(columns, table.spacing)
+        columns = sureness(total / FULL, survey.n_voxels, sure.calibration)
+        table = MeasurementTable({**table.columns, **columns}, table.spacing)
         doubt = doubt_of(pointed, prod(shape))
     with replacing(site.folder.path / TABLE) as draft:
         write_table_csv(draft, table.columns)

@@ -130,3 +130,19 @@ def spacing_ratio(
         for s, by, m in zip(volume.spacing, enlarged, model_spacing, strict=True)
     )
     return (z if resample_z else 1.0), y, x
+
+
+def context_stride(z_step: float) -> int:
+    """Return how many slices apart the context is that a 2.5D network sees.
+
+    Parameters
+    ----------
+    z_step : float
+        Spacing of the model along z over that of the stack.
+
+    Returns
+    -------
+    int
+        Neighbours, however far apart they are, or slices beyond them.
+    """
+    return max(1, round(z_step))

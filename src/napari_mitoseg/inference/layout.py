@@ -9,7 +9,7 @@ import torch
 
 from napari_mitoseg.inference.device import choose_device, free_memory
 from napari_mitoseg.inference.footprint import measure_memory, measure_time
-from napari_mitoseg.inference.grid import Grid, spacing_ratio
+from napari_mitoseg.inference.grid import Grid, context_stride, spacing_ratio
 from napari_mitoseg.inference.prepare import PLANAR, prepared
 from napari_mitoseg.inference.settings import LARGEST, SMALLEST, InferenceSettings
 from napari_mitoseg.inference.tiling import (
@@ -260,7 +260,7 @@ def plan_passes(
     memory = measure_memory(last.network, device)
     layout = lay_out(volume, last, settings, region, memory, device)
     first = TrainedModel(model.card, network.segmentation)
-    reach = network.refinement.context * context_stride(volume, last)
+    reach = network.refinement.context * stride_in(volume, last)
     needed = Part(layout.grid, _needed(layout, reach))
     memory_before = measure_memory(first.network, device)
     earlier = lay_out(volume, first, settings, region, memory_before, device, needed)
@@ -297,11 +297,11 @@ def _plan_cascade(
     return tuple(reversed(passes))
 
 
-def context_stride(volume: Volume, model: TrainedModel) -> int:
+def stride_in(volume: Volume, model: TrainedModel) -> int:
     """Return how many slices apart the context is to be what the network knows."""
     if volume.spacing is None:
         return 1
-    return max(1, round(model.card.spacing[0] / volume.spacing[0]))
+    return context_stride(model.card.spacing[0] / volume.spacing[0])
 
 
 def lay_out(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_mitoseg.inference.blending import Blender, Map, ramp
 from napari_mitoseg.inference.cues import CueTiles
 from napari_mitoseg.inference.device import choose_device
-from napari_mitoseg.inference.layout import Layout, Pass, context_stride, plan_passes
+from napari_mitoseg.inference.layout import Layout, Pass, plan_passes, stride_in
 from napari_mitoseg.inference.prepare import PLANAR
 from napari_mitoseg.inference.runner import Runner
 from napari_mitoseg.inference.settings import InferenceSettings
@@ -281,7 +281,7 @@ class _Neighbours:
     """The slices of a planar network's context; end slices repeat beyond the ends."""
 
     def __init__(self, volume: Volume, work: Pass, context: int | None = None) -> None:
-        self._stride = context_stride(volume, work.model)
+        self._stride = stride_in(volume, work.model)
         self._context = work.model.network.context if context is None else context
         self._last = work.layout.grid.model[0] - 1
 

@@ -17,9 +17,6 @@ ALL_FAMILIES: tuple[str, ...] = (*descriptors.ORDER,)
 CHEAP_FAMILIES: tuple[str, ...] = ("size",)
 """What one pass over the labels tells."""
 
-RESULT_FAMILIES: tuple[str, ...] = (*CHEAP_FAMILIES, "intensity")
-"""What is written beside a segmentation: how sure the model is of each object, too."""
-
 LAYER = re.compile("contact_(.+)_um2")
 """Columns of the contact with other layers."""
 

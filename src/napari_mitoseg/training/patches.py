@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from napari_mitoseg.errors import AnnotationError, ShapeError
+from napari_mitoseg.inference.grid import context_stride
 from napari_mitoseg.models.normalize import normalize_slice
 from napari_mitoseg.training.targets import UNKNOWN
 from napari_mitoseg.volume import Spacing
@@ -59,8 +60,8 @@ class TrainingStack:
 
     @property
     def stride(self) -> int:
-        """How many slices apart the context is, as `inference` takes it."""
-        return max(1, round(self.z_step))
+        """How many slices apart the context is, when predicting, too."""
+        return context_stride(self.z_step)
 
     def to(self, device: torch.device) -> "TrainingStack":
         """Return the stack with its tensors on a device."""

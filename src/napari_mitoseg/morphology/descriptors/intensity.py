@@ -91,28 +91,63 @@ class IntensityFamily(Family):
             dtype = context.probability.dtype
             most = np.iinfo(dtype).max if dtype.kind in "ui" else 1.0
             (total,) = yield from _sums(survey, context.probability, 0.0, (1,))
-            mean = total / survey.n_voxels / most
-            columns |= sureness(mean, context.calibration)
+            columns |= sureness(total / most, survey.n_voxels, context.calibration)
         return columns
 
 
+def sums_within(
+    labels: Array,
+    index: Array,
+    values: Array,
+    middle: float = 0.0,
+    powers: tuple[int, ...] = (1,),
+) -> NDArray[np.float64]:
+    """Return the sums of powers of values less a number within each object of a part.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (Z, Y, X)
+        Objects.
+    index : ndarray of int64, shape (n,)
+        All labels that may occur, rising.
+    values : ndarray, shape (Z, Y, X)
+        What is summed.
+    middle : float
+        What is taken from each.
+    powers : tuple of int
+        Which powers of the rest.
+
+    Returns
+    -------
+    ndarray of float64, shape (len(powers), n)
+        Sums; exact for whole numbers.
+    """
+    inside = labels > 0
+    row = np.searchsorted(index, labels[inside].astype(np.int64))
+    found = values[inside].astype(float) - middle
+    return np.array([np.bincount(row, found**power, len(index)) for power in powers])
+
+
 def sureness(
-    mean: NDArray[np.float64], calibration: Calibration
+    total: NDArray[np.float64], n_voxels: Array, calibration: Calibration
 ) -> dict[str, NDArray[np.float64]]:
     """Return the columns that say how sure a model is of objects.
 
     Parameters
     ----------
-    mean : ndarray of float64, shape (n,)
-        Mean probability, 0 to 1.
+    total : ndarray of float64, shape (n,)
+        Sum of the probability within each object.
+    n_voxels : ndarray of int64, shape (n,)
+        Their sizes.
     calibration : tuple of (float, float)
-        What it is worth; empty where that is not known.
+        What their mean is worth; empty where that is not known.
 
     Returns
     -------
     dict
         Mean probability, and confidence where there is a calibration.
     """
+    mean = total / n_voxels
     if not calibration:
         return {PROBABILITY.name: mean}
     return {PROBABILITY.name: mean, CONFIDENCE.name: confidence(mean, calibration)}
@@ -133,14 +168,11 @@ def _sums(
     survey: Survey, image: LazyArray, middle: float, powers: tuple[int, ...]
 ) -> Job[NDArray[np.float64]]:
     """Return the sums of powers of an image less a number within each object."""
-    n = len(survey)
-    sums = np.zeros((len(powers), n))
+    sums = np.zeros((len(powers), len(survey)))
     slabs = list(iter_slabs(survey.shape))
     for done, slab in enumerate(slabs):
         labels = np.asarray(survey.labels[slab])
-        inside = labels > 0
-        row = np.searchsorted(survey.index, labels[inside].astype(np.int64))
-        values = np.asarray(image[slab])[inside].astype(float) - middle
-        sums += [np.bincount(row, values**power, n) for power in powers]
+        values = np.asarray(image[slab])
+        sums += sums_within(labels, survey.index, values, middle, powers)
         yield Progress(done + 1, len(slabs), "Reading the image")
     return sums
