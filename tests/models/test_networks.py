@@ -147,6 +147,7 @@ def count_multiplications(kind: type[Fast] | type[UNet2d]) -> int:
         "spatial-continuity",
         "fusion-fcn",
         "patch-cnn",
+        "efficient-unet",
     ],
 )
 def test_published_networks_say_what_to_cite(name: str) -> None:

@@ -3,6 +3,7 @@
 from napari_mitoseg.models.base import Network, architectures
 from napari_mitoseg.models.cascade import Cascade
 from napari_mitoseg.models.detector import Detector
+from napari_mitoseg.models.efficient_unet import EfficientUNet
 from napari_mitoseg.models.fast import Fast
 from napari_mitoseg.models.fusion_fcn import FusionFCN
 from napari_mitoseg.models.patch_cnn import PatchCNN
@@ -14,6 +15,7 @@ from napari_mitoseg.models.unet2d import UNet2d
 __all__ = [
     "Cascade",
     "Detector",
+    "EfficientUNet",
     "Fast",
     "FusionFCN",
     "Network",

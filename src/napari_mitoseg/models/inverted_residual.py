@@ -1,0 +1,171 @@
+"""Inverted residual blocks, and the encoder of EfficientNet-Lite that they make up."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from napari_mitoseg.models.blocks import ConvNormAct
+from napari_mitoseg.models.receptive_field import Reach
+
+
+class Stage(NamedTuple):
+    """Blocks in a row.
+
+    Attributes
+    ----------
+    n_blocks : int
+        How many.
+    width : int
+        Channels that leave each.
+    kernel, stride : int
+        Of the depthwise convolution; only the first block is strided.
+    expansion : int
+        Channels inside a block over those that enter it.
+    """
+
+    n_blocks: int
+    width: int
+    kernel: int
+    stride: int
+    expansion: int = 6
+
+
+STEM_WIDTH = 32
+
+LEVELS = (
+    (Stage(1, 16, 3, 1, expansion=1),),
+    (Stage(2, 24, 3, 2),),
+    (Stage(2, 40, 5, 2),),
+    (Stage(3, 80, 3, 2), Stage(3, 112, 5, 1)),
+    (Stage(4, 192, 5, 2), Stage(1, 320, 3, 1)),
+)
+"""Stages of EfficientNet-Lite0 by the resolution they end at: 1/2, 1/4 ... 1/32."""
+
+WIDTHS = tuple(level[-1].width for level in LEVELS)
+"""Channels that leave each level."""
+
+
+class InvertedResidual(nn.Module):
+    """Channels multiplied, a depthwise convolution, channels brought down again.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Channels; where they are equal and nothing is strided, input is added.
+    kernel, stride : int
+        Of the depthwise convolution.
+    expansion : int
+        Channels inside over those that come in.
+
+    References
+    ----------
+    .. [1] Sandler et al. (2018), MobileNetV2: inverted residuals and linear
+       bottlenecks, section 3, doi:10.1109/CVPR.2018.00474.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, kernel: int, stride: int, expansion: int
+    ) -> None:
+        super().__init__()
+        inside = n_in * expansion
+        expand = [_pointwise(n_in, inside, nn.ReLU6(inplace=True))]
+        self.layers = nn.Sequential(
+            *(expand if expansion > 1 else []),
+            ConvNormAct(
+                nn.Conv2d(
+                    inside,
+                    inside,
+                    kernel,
+                    stride,
+                    kernel // 2,
+                    groups=inside,
+                    bias=False,
+                ),
+                nn.ReLU6(inplace=True),
+            ),
+            _pointwise(inside, n_out, nn.Identity()),
+        )
+        self._adds = n_in == n_out and stride == 1
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features with `n_out` channels."""
+        changed: Tensor = self.layers(features)
+        return features + changed if self._adds else changed
+
+
+class LiteEncoder(nn.Module):
+    """The encoder of EfficientNet-Lite0: no attention over channels, made for CPUs.
+
+    Parameters
+    ----------
+    n_in : int
+        Channels of the image.
+    n_levels : int
+        How many of `LEVELS`.
+
+    References
+    ----------
+    .. [1] Tan, Le (2019), EfficientNet: rethinking model scaling for convolutional
+       neural networks, Table 1, arXiv:1905.11946.
+    """
+
+    def __init__(self, n_in: int, n_levels: int) -> None:
+        super().__init__()
+        stem = nn.Conv2d(n_in, STEM_WIDTH, 3, 2, 1, bias=False)
+        self.stem = ConvNormAct(stem, nn.ReLU6(inplace=True))
+        widths = (STEM_WIDTH, *WIDTHS)
+        self.levels = nn.ModuleList(
+            _level(n_in, level)
+            for n_in, level in zip(widths, LEVELS[:n_levels], strict=False)
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return the features of each level, finest first."""
+        features = self.stem(image)
+        found = []
+        for level in self.levels:
+            features = level(features)
+            found.append(features)
+        return found
+
+
+def needs_of_level(reach: Reach, level: int) -> Reach:
+    """Return what features of a level depend on, along y or x.
+
+    Parameters
+    ----------
+    reach : Reach
+        Positions of the features.
+    level : int
+        Which of `LEVELS`.
+
+    Returns
+    -------
+    Reach
+        Positions of the level before it; pixels of the image for the first one.
+    """
+    for stage in reversed(LEVELS[level]):
+        for _ in range(stage.n_blocks - 1):
+            reach = reach.through_convolution(stage.kernel)
+        reach = reach.through_convolution(stage.kernel, stage.stride)
+    return reach if level else reach.through_convolution(3, stride=2)
+
+
+def _level(n_in: int, stages: tuple[Stage, ...]) -> nn.Sequential:
+    """Return the blocks of one level."""
+    blocks = []
+    for stage in stages:
+        widths = (n_in, *(stage.width for _ in range(stage.n_blocks)))
+        for number, (n, width) in enumerate(pairwise(widths)):
+            stride = 1 if number else stage.stride
+            blocks.append(
+                InvertedResidual(n, width, stage.kernel, stride, stage.expansion)
+            )
+        n_in = stage.width
+    return nn.Sequential(*blocks)
+
+
+def _pointwise(n_in: int, n_out: int, activation: nn.Module) -> ConvNormAct:
+    """Return a convolution of 1 with batch normalisation."""
+    return ConvNormAct(nn.Conv2d(n_in, n_out, 1, bias=False), activation)
