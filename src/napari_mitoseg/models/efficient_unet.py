@@ -44,7 +44,7 @@ class EfficientUNetConfig(Params):
 class EfficientUNet(Network):
     """U-Net whose encoder is that of EfficientNet-Lite0.
 
-    The encoder can start from weights learned on photographs, see `pretrained`.  The
+    The encoder can start from weights learned on photographs, see `lite_weights`.  The
     decoder is that of `Fast`: levels joined by addition, and a sub-pixel head.
 
     Parameters

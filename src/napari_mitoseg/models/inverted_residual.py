@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from napari_mitoseg.models.blocks import ConvNormAct
@@ -46,6 +47,42 @@ WIDTHS = tuple(level[-1].width for level in LEVELS)
 """Channels that leave each level."""
 
 
+class DepthwiseConv2d(nn.Conv2d):
+    """A convolution of each channel by itself.
+
+    Parameters
+    ----------
+    n_channels : int
+        In and out.
+    kernel, stride : int
+        Size, odd, and step.
+
+    Notes
+    -----
+    On CPUs torch 2.13 trains it four times as slowly in bfloat16 as in float32, so
+    that is what it computes in there.
+    """
+
+    def __init__(self, n_channels: int, kernel: int, stride: int) -> None:
+        super().__init__(
+            n_channels,
+            n_channels,
+            kernel,
+            stride,
+            kernel // 2,
+            groups=n_channels,
+            bias=False,
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features of the same type."""
+        on_cpu = features.device.type == "cpu"
+        if self.training and on_cpu and torch.is_autocast_enabled("cpu"):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(features.float()).to(features.dtype)
+        return super().forward(features)
+
+
 class InvertedResidual(nn.Module):
     """Channels multiplied, a depthwise convolution, channels brought down again.
 
@@ -73,16 +110,7 @@ class InvertedResidual(nn.Module):
         self.layers = nn.Sequential(
             *(expand if expansion > 1 else []),
             ConvNormAct(
-                nn.Conv2d(
-                    inside,
-                    inside,
-                    kernel,
-                    stride,
-                    kernel // 2,
-                    groups=inside,
-                    bias=False,
-                ),
-                nn.ReLU6(inplace=True),
+                DepthwiseConv2d(inside, kernel, stride), nn.ReLU6(inplace=True)
             ),
             _pointwise(inside, n_out, nn.Identity()),
         )

@@ -1,0 +1,57 @@
+"""Convolutions of each channel by itself, and the blocks around them."""
+
+import pytest
+import torch
+
+from napari_mitoseg.models.inverted_residual import (
+    LEVELS,
+    WIDTHS,
+    DepthwiseConv2d,
+    InvertedResidual,
+    LiteEncoder,
+    needs_of_level,
+)
+from napari_mitoseg.models.receptive_field import Reach
+
+
+def test_depthwise_convolution_is_trained_in_float32_in_the_midst_of_bfloat16() -> None:
+    torch.manual_seed(0)
+    conv = DepthwiseConv2d(4, 3, 2)
+    image = torch.randn(2, 4, 9, 9).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        trained = conv.train()(image)
+        applied = conv.eval()(image)
+    exact = conv(image.float())
+    assert trained.dtype == applied.dtype == torch.bfloat16
+    torch.testing.assert_close(trained, exact.bfloat16(), rtol=0, atol=0)
+    torch.testing.assert_close(applied.float(), exact, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("n_out", "stride", "adds"), [(8, 1, True), (8, 2, False), (6, 1, False)]
+)
+def test_input_is_added_where_it_has_the_size_of_the_output(
+    n_out: int, stride: int, adds: bool
+) -> None:
+    block = InvertedResidual(8, n_out, 3, stride, 6).eval()
+    last = block.layers[-1]
+    torch.nn.init.zeros_(last.conv.weight)
+    image = torch.randn(1, 8, 6, 6)
+    expected = image if adds else torch.zeros(1, n_out, 6 // stride, 6 // stride)
+    with torch.inference_mode():
+        torch.testing.assert_close(block(image), expected)
+
+
+def test_levels_halve_the_image_one_after_the_other() -> None:
+    encoder = LiteEncoder(3, len(LEVELS)).eval()
+    with torch.inference_mode():
+        found = encoder(torch.randn(1, 3, 64, 64))
+    shapes = [tuple(features.shape[1:]) for features in found]
+    assert shapes == [(w, 32 >> n, 32 >> n) for n, w in enumerate(WIDTHS)]
+
+
+def test_what_levels_need_is_as_reckoned_by_hand() -> None:
+    """Level 0: a stem of 3 with stride 2, then 3: pixels 2 · (4, 6) - 1 … + 1."""
+    assert needs_of_level(Reach(5, 5), 0) == Reach(7, 13)
+    assert needs_of_level(Reach(5, 5), 1) == Reach(7, 13)
+    assert needs_of_level(Reach(5, 5), 2) == Reach(4, 16)
