@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.training.distractors import paint_distractors
@@ -251,9 +251,20 @@ def standardize(image: Tensor) -> Tensor:
 
 def blur_box(image: Tensor, width: int) -> Tensor:
     """Average over a square of odd `width`, one axis after the other."""
-    half = width // 2
-    rows = avg_pool2d(image, (width, 1), 1, (half, 0), count_include_pad=False)
-    return avg_pool2d(rows, (1, width), 1, (0, half), count_include_pad=False)
+    return _blur_along(_blur_along(image, width, -2), width, -1)
+
+
+def _blur_along(image: Tensor, width: int, axis: int) -> Tensor:
+    """Average along an axis counted from the last, at its ends over what is there.
+
+    Differences of sums up to a place cost the same for all widths.
+    """
+    size, half, n_after = image.shape[axis], width // 2, -1 - axis
+    sums = pad(image.cumsum(axis), (0, 0) * n_after + (1, 0))
+    places = torch.arange(size, device=image.device)
+    first, end = (places - half).clamp(min=0), (places + half + 1).clamp(max=size)
+    total = sums.index_select(axis, end) - sums.index_select(axis, first)
+    return total / (end - first).view(-1, *(1,) * n_after)
 
 
 def blur_coarse(image: Tensor, factor: int) -> Tensor:

@@ -366,11 +366,8 @@ def _cut(
 
 def take(data: Tensor, zs: list[int], ys: list[int], xs: list[int]) -> Tensor:
     """Return the voxels at some slices, rows and columns."""
-    z, y, x = (
-        torch.tensor(axis, device=data.device, dtype=torch.long)
-        for axis in (zs, ys, xs)
-    )
-    return data[z[:, None, None], y[:, None], x]
+    y, x = (torch.tensor(axis, device=data.device) for axis in (ys, xs))
+    return torch.stack([data[z].index_select(0, y).index_select(1, x) for z in zs])
 
 
 def reflected(start: int, length: int, size: int) -> list[int]:
