@@ -184,7 +184,8 @@ def test_missing_and_unexpected_weights_are_named(folder: Path) -> None:
 def test_unknown_architecture_is_refused(folder: Path) -> None:
     rewrite_card(folder, architecture="transformer")
     with pytest.raises(
-        WeightsError, match=r"'transformer'.*Known are: cascade, detector, fast"
+        WeightsError,
+        match=r"'transformer'.*Known are: cascade, detector, efficient-unet",
     ):
         load_model(folder)
 

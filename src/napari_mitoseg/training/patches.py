@@ -367,7 +367,10 @@ def _cut(
 def take(data: Tensor, zs: list[int], ys: list[int], xs: list[int]) -> Tensor:
     """Return the voxels at some slices, rows and columns."""
     y, x = (torch.tensor(axis, device=data.device) for axis in (ys, xs))
-    return torch.stack([data[z].index_select(0, y).index_select(1, x) for z in zs])
+    taken = data.new_empty((len(zs), len(ys), len(xs)))
+    for n, z in enumerate(zs):
+        taken[n] = data[z].index_select(0, y).index_select(1, x)
+    return taken
 
 
 def reflected(start: int, length: int, size: int) -> list[int]:
