@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
@@ -60,6 +61,37 @@ def conv_2d(n_in: int, n_out: int, kernel: int = 3) -> ConvNormAct:
 def double_conv_2d(n_in: int, n_out: int) -> nn.Sequential:
     """Return two 3×3 convolutions, each with batch normalisation and ReLU."""
     return nn.Sequential(conv_2d(n_in, n_out), conv_2d(n_out, n_out))
+
+
+def pointwise_2d(n_in: int, n_out: int, activation: nn.Module) -> ConvNormAct:
+    """Return a convolution of 1 with batch normalisation and an activation."""
+    return ConvNormAct(nn.Conv2d(n_in, n_out, 1, bias=False), activation)
+
+
+def join_by_addition(
+    skips: Sequence[Tensor], reduce: nn.ModuleList, blocks: nn.ModuleList
+) -> Tensor:
+    """Go up through the levels of a decoder, adding what the encoder found.
+
+    Parameters
+    ----------
+    skips : sequence of Tensor
+        Features of the encoder at each level, finest first.
+    reduce : ModuleList
+        Brings channels down to those of the next finer level, finest first.
+    blocks : ModuleList
+        Applied to the sum at each level but the coarsest, finest first.
+
+    Returns
+    -------
+    Tensor
+        Features at the finest level.
+    """
+    *finer, features = skips
+    for skip, narrow, block in reversed(list(zip(finer, reduce, blocks, strict=True))):
+        raised = interpolate(narrow(features), scale_factor=2.0, mode="nearest")
+        features = block(raised + skip)
+    return features
 
 
 def conv_3d(

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
-from napari_mitoseg.models.blocks import ConvNormAct, conv_2d, every
+from napari_mitoseg.models.blocks import ConvNormAct, conv_2d, every, pointwise_2d
 from napari_mitoseg.models.receptive_field import Reach
 
 EXPANSION = 4
@@ -42,9 +42,11 @@ class Bottleneck(nn.Module):
         self.reduce = conv_2d(n_in, width, kernel=1)
         spatial = nn.Conv2d(width, width, 3, stride, dilation, dilation, bias=False)
         self.spatial = ConvNormAct(spatial, nn.ReLU(inplace=True))
-        self.expand = _linear(width, n_out)
+        self.expand = pointwise_2d(width, n_out, nn.Identity())
         is_same = n_in == n_out and stride == 1
-        self.shortcut = nn.Identity() if is_same else _linear(n_in, n_out)
+        self.shortcut = (
+            nn.Identity() if is_same else pointwise_2d(n_in, n_out, nn.Identity())
+        )
         self._stride = (stride, stride)
         self.activation = nn.ReLU(inplace=True)
 
@@ -138,9 +140,3 @@ def _stage(
     n_out = EXPANSION * width
     rest = (Bottleneck(n_out, width, 1, dilation) for _ in range(count - 1))
     return nn.Sequential(first, *rest)
-
-
-def _linear(n_in: int, n_out: int) -> ConvNormAct:
-    """Return a 1×1 convolution with batch normalisation and no activation."""
-    conv = nn.Conv2d(n_in, n_out, 1, bias=False)
-    return ConvNormAct(conv, nn.Identity())

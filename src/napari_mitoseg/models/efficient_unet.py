@@ -3,10 +3,10 @@
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pixel_shuffle
+from torch.nn.functional import pixel_shuffle
 
 from napari_mitoseg.models.base import Network, Widths, architectures
-from napari_mitoseg.models.blocks import conv_2d, double_conv_2d
+from napari_mitoseg.models.blocks import conv_2d, double_conv_2d, join_by_addition
 from napari_mitoseg.models.inverted_residual import (
     LEVELS,
     WIDTHS,
@@ -90,12 +90,7 @@ class EfficientUNet(Network):
         """Return logits of the middle slice, ``(B, len(outputs), Y, X)``."""
         found = self.encoder(image)
         skips = [side(f) for side, f in zip(self.lateral, found, strict=True)]
-        features = skips.pop()
-        for reduce, block in reversed(
-            list(zip(self.reduce, self.decoder, strict=True))
-        ):
-            raised = interpolate(reduce(features), scale_factor=2.0, mode="nearest")
-            features = block(raised + skips.pop())
+        features = join_by_addition(skips, self.reduce, self.decoder)
         return pixel_shuffle(self.head(features), STEM)
 
     def needs(self, reach: Reach) -> Reach:

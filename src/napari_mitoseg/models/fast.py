@@ -3,10 +3,10 @@
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import max_pool2d, pixel_shuffle, pixel_unshuffle
 
 from napari_mitoseg.models.base import Network, Widths, architectures
-from napari_mitoseg.models.blocks import conv_2d, double_conv_2d
+from napari_mitoseg.models.blocks import conv_2d, double_conv_2d, join_by_addition
 from napari_mitoseg.models.receptive_field import Reach, radius, walk_u_shape
 from napari_mitoseg.params import Params, param
 
@@ -75,12 +75,7 @@ class Fast(Network):
         for level, block in enumerate(self.encoder):
             features = block(max_pool2d(features, 2) if level else features)
             skips.append(features)
-        features = skips.pop()
-        for reduce, block in reversed(
-            list(zip(self.reduce, self.decoder, strict=True))
-        ):
-            raised = interpolate(reduce(features), scale_factor=2.0, mode="nearest")
-            features = block(raised + skips.pop())
+        features = join_by_addition(skips, self.reduce, self.decoder)
         return pixel_shuffle(self.head(features), STEM)
 
     def needs(self, reach: Reach) -> Reach:
