@@ -38,7 +38,12 @@ SOURCE = GivenSource(
 )
 RECIPE = Recipe.parse(
     {
-        "inference": {"automatic_tiles": False, "tile": 64, "device": "cpu"},
+        "inference": {
+            "automatic_tiles": False,
+            "tile": 64,
+            "overlap": 16,
+            "device": "cpu",
+        },
         "postprocessing": [
             {"step": "threshold"},
             {"step": "boundary-threshold"},

@@ -349,7 +349,7 @@ ONE_SLICE = discs(1)
             [ONE_SLICE],
             changed(architecture="resunet-r", config={}),
             ShapeError,
-            "single slice.*choose one of: detector, fast",
+            "single slice.*choose one of: detector, efficient-unet",
         ),
         (
             [LabelledVolume(Volume(PAIR.image.data, None, "bare"), PAIR.labels)],
@@ -361,7 +361,7 @@ ONE_SLICE = discs(1)
             [PAIR],
             changed(architecture=""),
             InvalidParameterError,
-            "one of: cascade, detector, fast",
+            "one of: cascade, detector, efficient-unet",
         ),
         ([PAIR], changed(architecture="fats"), UnknownNameError, "mean 'fast'"),
         ([PAIR], changed(start="nowhere"), UnknownNameError, "no model called"),
