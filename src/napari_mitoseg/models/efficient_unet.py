@@ -9,9 +9,8 @@ from napari_mitoseg.models.base import Network, Widths, architectures
 from napari_mitoseg.models.blocks import conv_2d, double_conv_2d, join_by_addition
 from napari_mitoseg.models.inverted_residual import (
     LEVELS,
-    WIDTHS,
     LiteEncoder,
-    needs_of_level,
+    Size,
 )
 from napari_mitoseg.models.receptive_field import Reach, radius
 from napari_mitoseg.params import Params, param
@@ -28,6 +27,9 @@ class EfficientUNetConfig(Params):
     extra: int = param(
         0, ge=0, le=8, description="Channels that go in beside the slices."
     )
+    encoder: Size = param(
+        "lite0", description="Which EfficientNet the encoder is of; lite0 is smallest."
+    )
     widths: Widths = param(
         (32, 48, 64, 128),
         min_length=2,
@@ -42,7 +44,7 @@ class EfficientUNetConfig(Params):
 
 @architectures.register("efficient-unet")
 class EfficientUNet(Network):
-    """U-Net whose encoder is that of EfficientNet-Lite0.
+    """U-Net whose encoder is that of an EfficientNet-Lite.
 
     The encoder can start from weights learned on photographs, see `lite_weights`.  The
     decoder is that of `Fast`: levels joined by addition, and a sub-pixel head.
@@ -73,12 +75,12 @@ class EfficientUNet(Network):
         self._levels = len(widths)
         stride = 2**self._levels
         self.divisor = (1, stride, stride)
+        self.encoder = LiteEncoder(self.in_channels, self._levels, config.encoder)
         reach = radius(self.needs, stride)
         self.halo = (self.context, reach, reach)
-        self.encoder = LiteEncoder(self.in_channels, self._levels)
         self.lateral = nn.ModuleList(
             conv_2d(n_in, width, kernel=1)
-            for n_in, width in zip(WIDTHS, widths, strict=False)
+            for n_in, width in zip(self.encoder.widths, widths, strict=True)
         )
         self.reduce = nn.ModuleList(
             conv_2d(deep, fine, kernel=1) for fine, deep in pairwise(widths)
@@ -95,7 +97,8 @@ class EfficientUNet(Network):
 
     def needs(self, reach: Reach) -> Reach:
         """Return what an interval of the output depends on, along y or x."""
-        return needs_of_level(self._needs_of_decoder(reach.through_nearest(STEM), 0), 0)
+        decoded = self._needs_of_decoder(reach.through_nearest(STEM), 0)
+        return self.encoder.needs(decoded, 0)
 
     def _needs_of_decoder(self, reach: Reach, level: int) -> Reach:
         """Walk from the decoder's output at a level to the encoder's."""
@@ -103,4 +106,4 @@ class EfficientUNet(Network):
             return reach
         needed = reach.through_convolution(5)
         deeper = self._needs_of_decoder(needed.through_nearest(), level + 1)
-        return needed.joined(needs_of_level(deeper, level + 1))
+        return needed.joined(self.encoder.needs(deeper, level + 1))

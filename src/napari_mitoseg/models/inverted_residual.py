@@ -1,7 +1,8 @@
 """Inverted residual blocks, and the encoder of EfficientNet-Lite that they make up."""
 
+import math
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +44,16 @@ LEVELS = (
 )
 """Stages of EfficientNet-Lite0 by the resolution they end at: 1/2, 1/4 ... 1/32."""
 
-WIDTHS = tuple(level[-1].width for level in LEVELS)
-"""Channels that leave each level."""
+Size = Literal["lite0", "lite1", "lite2"]
+
+SCALING: dict[Size, tuple[float, float]] = {
+    "lite0": (1.0, 1.0),
+    "lite1": (1.0, 1.1),
+    "lite2": (1.1, 1.2),
+}
+"""Channels and blocks of larger networks over those of EfficientNet-Lite0."""
+
+WIDTH_STEP = 8
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -123,7 +132,7 @@ class InvertedResidual(nn.Module):
 
 
 class LiteEncoder(nn.Module):
-    """The encoder of EfficientNet-Lite0: no attention over channels, made for CPUs.
+    """The encoder of EfficientNet-Lite: no attention over channels, made for CPUs.
 
     Parameters
     ----------
@@ -131,21 +140,34 @@ class LiteEncoder(nn.Module):
         Channels of the image.
     n_levels : int
         How many of `LEVELS`.
+    size : {"lite0", "lite1", "lite2"}
+        Which of the published networks.
+
+    Attributes
+    ----------
+    size : str
+        As given.
+    widths : tuple of int
+        Channels that leave each level.
 
     References
     ----------
     .. [1] Tan, Le (2019), EfficientNet: rethinking model scaling for convolutional
-       neural networks, Table 1, arXiv:1905.11946.
+       neural networks, Table 1 and section 3.3, arXiv:1905.11946.
     """
 
-    def __init__(self, n_in: int, n_levels: int) -> None:
+    def __init__(self, n_in: int, n_levels: int, size: Size = "lite0") -> None:
         super().__init__()
+        self.size = size
         stem = nn.Conv2d(n_in, STEM_WIDTH, 3, 2, 1, bias=False)
         self.stem = ConvNormAct(stem, nn.ReLU6(inplace=True))
-        widths = (STEM_WIDTH, *WIDTHS)
+        self._stages = scaled_levels(size)[:n_levels]
+        self.widths = tuple(level[-1].width for level in self._stages)
         self.levels = nn.ModuleList(
             _level(n_in, level)
-            for n_in, level in zip(widths, LEVELS[:n_levels], strict=False)
+            for n_in, level in zip(
+                (STEM_WIDTH, *self.widths), self._stages, strict=False
+            )
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -157,27 +179,56 @@ class LiteEncoder(nn.Module):
             found.append(features)
         return found
 
+    def needs(self, reach: Reach, level: int) -> Reach:
+        """Return what features of a level depend on, along y or x.
 
-def needs_of_level(reach: Reach, level: int) -> Reach:
-    """Return what features of a level depend on, along y or x.
+        Parameters
+        ----------
+        reach : Reach
+            Positions of the features.
+        level : int
+            Which one, 0 the finest.
+
+        Returns
+        -------
+        Reach
+            Positions of the level before it; pixels of the image for the first one.
+        """
+        for stage in reversed(self._stages[level]):
+            for _ in range(stage.n_blocks - 1):
+                reach = reach.through_convolution(stage.kernel)
+            reach = reach.through_convolution(stage.kernel, stage.stride)
+        return reach if level else reach.through_convolution(3, stride=2)
+
+
+def scaled_levels(size: Size) -> tuple[tuple[Stage, ...], ...]:
+    """Return the stages of a published network by level.
 
     Parameters
     ----------
-    reach : Reach
-        Positions of the features.
-    level : int
-        Which of `LEVELS`.
+    size : {"lite0", "lite1", "lite2"}
+        Which one.
 
     Returns
     -------
-    Reach
-        Positions of the level before it; pixels of the image for the first one.
+    tuple of tuple of Stage
+        As `LEVELS`.  Widths are rounded to multiples of eight; the first and the last
+        stage keep their number of blocks.
     """
-    for stage in reversed(LEVELS[level]):
-        for _ in range(stage.n_blocks - 1):
-            reach = reach.through_convolution(stage.kernel)
-        reach = reach.through_convolution(stage.kernel, stage.stride)
-    return reach if level else reach.through_convolution(3, stride=2)
+    wider, deeper = SCALING[size]
+    ends = LEVELS[0][0], LEVELS[-1][-1]
+    return tuple(
+        tuple(
+            stage._replace(
+                n_blocks=stage.n_blocks
+                if stage in ends
+                else math.ceil(stage.n_blocks * deeper),
+                width=round(stage.width * wider / WIDTH_STEP) * WIDTH_STEP,
+            )
+            for stage in level
+        )
+        for level in LEVELS
+    )
 
 
 def _level(n_in: int, stages: tuple[Stage, ...]) -> nn.Sequential:

