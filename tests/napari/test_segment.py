@@ -102,7 +102,7 @@ def test_renamed_and_removed_layers_are_followed(
 
 def test_model_shows_its_card(panel: SegmentWidget) -> None:
     assert panel.model.name == "fast"
-    assert panel.model.card_line.text() == "40 × 6.5 × 6.5 nm"
+    assert panel.model.card_line.text() == "40 × 8 × 8 nm"
     assert panel.model.licence_line.text() == "CC0"
     assert "Made up for tests" in panel.model.card_line.toolTip()
 
