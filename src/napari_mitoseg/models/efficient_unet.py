@@ -7,11 +7,7 @@ from torch.nn.functional import pixel_shuffle
 
 from napari_mitoseg.models.base import Network, Widths, architectures
 from napari_mitoseg.models.blocks import conv_2d, double_conv_2d, join_by_addition
-from napari_mitoseg.models.inverted_residual import (
-    LEVELS,
-    LiteEncoder,
-    Size,
-)
+from napari_mitoseg.models.inverted_residual import LEVELS, LiteEncoder, Size
 from napari_mitoseg.models.receptive_field import Reach, radius
 from napari_mitoseg.params import Params, param
 

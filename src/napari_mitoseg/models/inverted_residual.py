@@ -215,20 +215,16 @@ def scaled_levels(size: Size) -> tuple[tuple[Stage, ...], ...]:
         As `LEVELS`.  Widths are rounded to multiples of eight; the first and the last
         stage keep their number of blocks.
     """
+    return tuple(tuple(_scaled(stage, size) for stage in level) for level in LEVELS)
+
+
+def _scaled(stage: Stage, size: Size) -> Stage:
+    """Return a stage of EfficientNet-Lite0 as it is in another network."""
     wider, deeper = SCALING[size]
-    ends = LEVELS[0][0], LEVELS[-1][-1]
-    return tuple(
-        tuple(
-            stage._replace(
-                n_blocks=stage.n_blocks
-                if stage in ends
-                else math.ceil(stage.n_blocks * deeper),
-                width=round(stage.width * wider / WIDTH_STEP) * WIDTH_STEP,
-            )
-            for stage in level
-        )
-        for level in LEVELS
-    )
+    width = round(stage.width * wider / WIDTH_STEP) * WIDTH_STEP
+    if stage in {LEVELS[0][0], LEVELS[-1][-1]}:
+        return stage._replace(width=width)
+    return stage._replace(width=width, n_blocks=math.ceil(stage.n_blocks * deeper))
 
 
 def _level(n_in: int, stages: tuple[Stage, ...]) -> nn.Sequential:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.patch_cnn import BLOCK, CENTRE, fold
+from napari_mitoseg.training.fit import Batch
 from napari_mitoseg.training.patches import (
     TrainingStack,
     Window,
@@ -16,8 +17,6 @@ from napari_mitoseg.training.patches import (
 )
 from napari_mitoseg.training.settings import FitSettings
 from napari_mitoseg.training.targets import make_targets
-
-Batch = tuple[Tensor, Tensor, Tensor]
 
 BLOCKS_PER_PATCH, MOST_BLOCKS = 32, 512
 N_LOOKS = 20

@@ -1,14 +1,12 @@
 """Let a network learn from what a larger one says, besides the truth."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from napari_mitoseg.errors import InvalidParameterError
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.training.fit import Batch, Draw, draw_batch
-from napari_mitoseg.training.patches import TrainingStack
-from napari_mitoseg.training.settings import FitSettings
 
 
 def distilled(teacher: Network, share: float, draw: Draw = draw_batch) -> Draw:
@@ -41,18 +39,12 @@ def distilled(teacher: Network, share: float, draw: Draw = draw_batch) -> Draw:
     """
     teacher.eval()
 
-    def draw_taught(
-        network: Network,
-        stacks: Sequence[TrainingStack],
-        settings: FitSettings,
-        step: int,
-        device: torch.device,
-    ) -> Batch:
+    def draw_taught(network: Network, *how: Any) -> Batch:
         _check_likeness(network, teacher)
-        image, target, known = draw(network, stacks, settings, step, device)
+        image, target, known = draw(network, *how)
+        height, width = target.shape[-2:]
         with torch.inference_mode():
-            height, width = target.shape[-2:]
-            logits = teacher.forward_middle(image, (height, width))
+            logits = teacher.to(image.device).forward_middle(image, (height, width))
         said = logits.float().sigmoid().view_as(target)
         weight = torch.where(known > 0, share, 1.0)
         return image, torch.lerp(target, said, weight), torch.ones_like(known)
