@@ -20,6 +20,12 @@ from napari_mitoseg.volume import Volume
 SMALL: dict[str, dict[str, Any]] = {
     "fast": {"widths": [4, 6], "context": 1},
     "efficient-unet": {"widths": [4, 6]},
+    "ensemble": {
+        "members": [
+            {"architecture": "fast", "config": {"widths": [4, 6], "context": 1}},
+            {"architecture": "efficient-unet", "config": {"widths": [4, 6, 8]}},
+        ]
+    },
     "unet2d": {"width": 4, "levels": 2, "context": 1},
     "fusion-fcn": {"width": 4, "window": 96},
     "patch-cnn": {"width": 4},

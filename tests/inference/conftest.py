@@ -12,6 +12,12 @@ SMALL = {
     "unet2d": {"width": 4, "levels": 2, "context": 1},
     "fast": {"context": 1, "widths": [8, 8]},
     "efficient-unet": {"widths": [4, 6]},
+    "ensemble": {
+        "members": [
+            {"architecture": "fast", "config": {"widths": [4, 6], "context": 1}},
+            {"architecture": "efficient-unet", "config": {"widths": [4, 6, 8]}},
+        ]
+    },
     "fusion-fcn": {"width": 4, "window": 96},
     "patch-cnn": {"width": 4},
     "resunet-r": {"widths": [4, 4]},

@@ -16,6 +16,12 @@ from napari_mitoseg.models.zoo import ModelCard, load_model, save_model
 SMALL = {
     "fast": {"widths": [4, 6, 8]},
     "efficient-unet": {"widths": [4, 6, 8]},
+    "ensemble": {
+        "members": [
+            {"architecture": "fast", "config": {"widths": [4, 6], "context": 1}},
+            {"architecture": "efficient-unet", "config": {"widths": [4, 6, 8]}},
+        ]
+    },
     "unet2d": {"width": 4, "levels": 2},
     "fusion-fcn": {"width": 4, "window": 96},
     "patch-cnn": {"width": 4},

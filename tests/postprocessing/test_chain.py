@@ -123,7 +123,7 @@ def test_unknown_step_and_field():
 def test_json_of_the_default_chain_is_stable():
     written = json.loads(DEFAULT_CHAIN.model_dump_json())
     assert written[0] == {"step": "threshold", "value": 0.5}
-    assert written[3] == {"step": "seed-map", "semantic": 0.7, "boundary": 0.8}
+    assert written[3] == {"step": "seed-map", "semantic": 0.6, "boundary": 0.8}
     assert Chain.parse(written) == DEFAULT_CHAIN
 
 

@@ -4,6 +4,7 @@ from napari_mitoseg.models.base import Network, architectures
 from napari_mitoseg.models.cascade import Cascade
 from napari_mitoseg.models.detector import Detector
 from napari_mitoseg.models.efficient_unet import EfficientUNet
+from napari_mitoseg.models.ensemble import Ensemble
 from napari_mitoseg.models.fast import Fast
 from napari_mitoseg.models.fusion_fcn import FusionFCN
 from napari_mitoseg.models.patch_cnn import PatchCNN
@@ -16,6 +17,7 @@ __all__ = [
     "Cascade",
     "Detector",
     "EfficientUNet",
+    "Ensemble",
     "Fast",
     "FusionFCN",
     "Network",

@@ -1,7 +1,7 @@
 """The spatial-continuity model: N_se segments each slice, N_sp reconciles them."""
 
 from math import lcm
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,23 +15,11 @@ from napari_mitoseg.maps import FULL, cutoff
 from napari_mitoseg.models import fast, resunet, unet2d  # noqa: F401
 from napari_mitoseg.models.base import Network, architectures
 from napari_mitoseg.models.receptive_field import Reach, radius
+from napari_mitoseg.models.stage import Stage
 from napari_mitoseg.params import Params, param
 
 Masks = Literal["binary", "probability"]
 THRESHOLD = 0.5
-
-
-class Stage(Params):
-    """One of the two networks."""
-
-    architecture: str = param("unet2d", description="A network of two dimensions.")
-    config: dict[str, Any] = param(
-        default_factory=dict, description="Settings of the architecture."
-    )
-
-    def build(self) -> Network:
-        """Return the network with fresh weights."""
-        return architectures[self.architecture].from_config(self.config)
 
 
 N_SE = Stage(config={"outputs": ("semantic",)})

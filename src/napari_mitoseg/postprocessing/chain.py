@@ -280,7 +280,7 @@ DEFAULT_CHAIN = Chain(
         Threshold(),
         BoundaryThreshold(),
         FillHoles(),
-        SeedMap(semantic=0.7),
+        SeedMap(semantic=0.6),
         ConnectedComponents(),
         SeededWatershed(),
         RemoveSmall(),

@@ -22,11 +22,8 @@ from napari_mitoseg.inference.device import is_out_of_memory
 from napari_mitoseg.jobs import Job, Progress, relayed
 from napari_mitoseg.maps import FULL
 from napari_mitoseg.models.base import Network
-from napari_mitoseg.models.spatial_continuity import (
-    SpatialContinuity,
-    Stage,
-    as_masks,
-)
+from napari_mitoseg.models.spatial_continuity import SpatialContinuity, as_masks
+from napari_mitoseg.models.stage import Stage
 from napari_mitoseg.models.zoo import ModelCard, save_model
 from napari_mitoseg.training.appearance import NO_APPEARANCE
 from napari_mitoseg.training.fit import Batch, Draw, FitResult, fit, never

@@ -22,7 +22,7 @@ from napari_mitoseg.models.architectures import architectures
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.cascade import Cascade
 from napari_mitoseg.models.detector import Detector
-from napari_mitoseg.models.spatial_continuity import Stage
+from napari_mitoseg.models.stage import Stage
 from napari_mitoseg.models.zoo import (
     ModelCard,
     Score,

@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 from napari_mitoseg.annotation.encoding import Annotation
 from napari_mitoseg.models.architectures import architectures
-from napari_mitoseg.models.spatial_continuity import SpatialContinuity, Stage
+from napari_mitoseg.models.spatial_continuity import SpatialContinuity
+from napari_mitoseg.models.stage import Stage
 from napari_mitoseg.models.zoo import OWN_DATA, ModelCard, Score
 from napari_mitoseg.training.dense_data import DenseData, runs
 from napari_mitoseg.training.dense_settings import DenseSettings

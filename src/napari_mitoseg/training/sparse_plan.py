@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_mitoseg.models.architectures import architectures
-from napari_mitoseg.models.spatial_continuity import N_SE, N_SP, Stage
+from napari_mitoseg.models.spatial_continuity import N_SE, N_SP
+from napari_mitoseg.models.stage import Stage
 from napari_mitoseg.training.appearance import NO_APPEARANCE, AppearanceSettings
 from napari_mitoseg.training.geometry import NO_GEOMETRY, GeometrySettings
 from napari_mitoseg.training.settings import FitSettings

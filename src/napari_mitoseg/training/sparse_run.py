@@ -21,9 +21,9 @@ from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.spatial_continuity import (
     SpatialContinuity,
     SpatialContinuityConfig,
-    Stage,
     as_masks,
 )
+from napari_mitoseg.models.stage import Stage
 from napari_mitoseg.models.zoo import ModelCard, TrainedModel, save_model
 from napari_mitoseg.slice_continuity import propose_erosions
 from napari_mitoseg.training.fit import FitProgress, FitResult, fit

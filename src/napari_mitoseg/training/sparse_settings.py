@@ -3,7 +3,8 @@
 from typing import Literal
 
 from napari_mitoseg.inference.settings import DeviceName
-from napari_mitoseg.models.spatial_continuity import Masks, Stage
+from napari_mitoseg.models.spatial_continuity import Masks
+from napari_mitoseg.models.stage import Stage
 from napari_mitoseg.params import Params, param
 from napari_mitoseg.training.settings import FitSettings
 
