@@ -1,4 +1,4 @@
-"""Train the embedded default weights, exactly as they are shipped, and score them.
+"""Train networks of the embedded models, exactly as they are shipped, and score them.
 
     python benchmarks/train_default.py --data ../shared/data \
         --config benchmarks/train_default.json --out runs/fast
