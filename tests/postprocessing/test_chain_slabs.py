@@ -12,6 +12,7 @@ from napari_mitoseg.postprocessing import (
     FillHoles,
     MedianZ,
     RemoveSmall,
+    SeedMap,
 )
 
 
@@ -24,9 +25,10 @@ def lumpy_maps(shape=(12, 40, 44)):
     return ProbabilityMaps(semantic, boundary, (40.0, 20.0, 20.0))
 
 
+MANY_OBJECTS = DEFAULT_CHAIN.replaced(3, SeedMap())
 CHAINS = {
-    "default": DEFAULT_CHAIN,
-    "more": DEFAULT_CHAIN.inserted(0, MedianZ())
+    "default": MANY_OBJECTS,
+    "more": MANY_OBJECTS.inserted(0, MedianZ())
     .inserted(4, RemoveSmall())
     .replaced(3, FillHoles(enclosed="in 3D"))
     .inserted(7, FillHoles(enclosed="in 3D")),

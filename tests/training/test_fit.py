@@ -45,6 +45,12 @@ def stack() -> TrainingStack:
 
 
 SMALL: dict[str, dict[str, Any]] = {
+    "ensemble": {
+        "members": [
+            {"architecture": "fast", "config": {"widths": [8, 12]}},
+            {"architecture": "efficient-unet", "config": {"widths": [8, 12]}},
+        ]
+    },
     "unet2d": {"width": 4, "levels": 2},
     "fusion-fcn": {"width": 8, "window": 96},
     "patch-cnn": {"width": 8},
