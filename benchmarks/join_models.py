@@ -14,18 +14,11 @@ import sys
 from pathlib import Path
 
 import torch
-from train_default import (
-    Configuration,
-    assess,
-    cut_stacks,
-    read_source,
-    score_all,
-    without,
-)
+from train_default import Configuration, held_out, read_source, score_and_save
 
 from napari_mitoseg.models.ensemble import Ensemble, EnsembleConfig
 from napari_mitoseg.models.stage import Stage
-from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model, save_model
+from napari_mitoseg.models.zoo import ModelCard, TrainedModel, load_model
 
 
 def join(models: list[TrainedModel]) -> Ensemble:
@@ -61,18 +54,10 @@ def main() -> int:
     sources = Configuration.parse(json.loads(arguments.config.read_text("utf-8")))
     card = ModelCard.parse(json.loads(arguments.card.read_text("utf-8")))
     models = [load_model(name) for name in arguments.members]
-    ensemble = join(models)
     loaded = [read_source(s, arguments.data) for s in sources.sources]
-    used = [one for one in loaded if one.source.name != arguments.leave_out]
-    held = [s for one in used for s in cut_stacks(one, one.source.test, card.spacing)]
-    scores = score_all(ensemble, loaded, arguments.leave_out, card.spacing)
-    given = card.model_dump() | {
-        "patch": models[0].card.patch,
-        **assess(ensemble, held),
-        "scores": scores if arguments.leave_out else (*scores, *card.scores),
-        **without(arguments.leave_out, card),
-    }
-    save_model(ensemble, ModelCard.parse(given), arguments.out / "model", compact=True)
+    held = held_out(loaded, arguments.leave_out, card.spacing)
+    patched = card.model_copy(update={"patch": models[0].card.patch})
+    score_and_save(join(models), patched, loaded, held, arguments)
     return 0
 
 

@@ -322,6 +322,34 @@ def without(left_out: str, card: ModelCard) -> dict[str, Any]:
     }
 
 
+def held_out(
+    loaded: Sequence[Loaded], left_out: str, spacing: Spacing
+) -> list[TrainingStack]:
+    """Return the slices that are scored of the stacks that are learned from."""
+    used = [one for one in loaded if one.source.name != left_out]
+    return [
+        stack for one in used for stack in cut_stacks(one, one.source.test, spacing)
+    ]
+
+
+def score_and_save(
+    network: Network,
+    card: ModelCard,
+    loaded: Sequence[Loaded],
+    held: Sequence[TrainingStack],
+    arguments: argparse.Namespace,
+) -> None:
+    """Write the model and, into its card, what it reaches."""
+    left_out = arguments.leave_out
+    scores = score_all(network, loaded, left_out, card.spacing)
+    given = card.model_dump() | {
+        **assess(network, held),
+        "scores": scores if left_out else (*scores, *card.scores),
+        **without(left_out, card),
+    }
+    save_model(network, ModelCard.parse(given), arguments.out / "model", compact=True)
+
+
 def main() -> int:
     """Train, score, save."""
     arguments = parse_arguments()
@@ -336,16 +364,10 @@ def main() -> int:
         s for one in used for s in cut_stacks(one, one.source.train, card.spacing)
     ]
     stacks += make_synthetic(configuration.synthetic, card.spacing)
-    held = [s for one in used for s in cut_stacks(one, one.source.test, card.spacing)]
+    held = held_out(loaded, arguments.leave_out, card.spacing)
     fitted = train(network, stacks, held, configuration, arguments)
-    scores = score_all(fitted, loaded, arguments.leave_out, card.spacing)
-    given = card.model_dump() | {
-        "patch": configuration.stages[-1].patch,
-        **assess(fitted, held),
-        "scores": scores if arguments.leave_out else (*scores, *card.scores),
-        **without(arguments.leave_out, card),
-    }
-    save_model(fitted, ModelCard.parse(given), arguments.out / "model", compact=True)
+    patched = card.model_copy(update={"patch": configuration.stages[-1].patch})
+    score_and_save(fitted, patched, loaded, held, arguments)
     return 0
 
 

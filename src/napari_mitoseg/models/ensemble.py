@@ -1,5 +1,6 @@
 """Networks that look at the same image, and their mean."""
 
+from functools import reduce
 from math import lcm
 from typing import cast
 
@@ -82,10 +83,8 @@ class Ensemble(Network):
 
     def needs(self, reach: Reach) -> Reach:
         """Return what an interval of the output depends on, along y or x."""
-        first, *rest = (cast(Network, one).needs(reach) for one in self.members)
-        for other in rest:
-            first = first.joined(other)
-        return first
+        needed = (cast(Network, member).needs(reach) for member in self.members)
+        return reduce(Reach.joined, needed)
 
 
 def _check(stage: Stage, member: Network, first: Network) -> None:
