@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_mitoseg.inference import layout
 from napari_mitoseg.inference.layout import plan_passes, settled
 from napari_mitoseg.inference.predict import predict_maps
 from napari_mitoseg.inference.settings import InferenceSettings
@@ -26,7 +27,7 @@ def model_of(name: str) -> TrainedModel:
 def test_the_same_tiles(name) -> None:
     model, settings = model_of(name), InferenceSettings(device="cpu")
     device = torch.device("cpu")
-    for shape in ((12, 40, 70), (12, 300, 900)):
+    for shape in ((12, 40, 70), (12, 300, 900), (12, 2500, 1800)):
         volume = Volume(np.zeros(shape, np.uint8), SPACING)
         fixed = settled(volume, model, settings)
         assert not fixed.automatic_tiles
@@ -37,6 +38,24 @@ def test_the_same_tiles(name) -> None:
         )
         assert chosen.tiles == again.tiles
         assert chosen.windows == again.windows
+
+
+def test_tiles_fit_the_memory_and_overlap_little(monkeypatch) -> None:
+    monkeypatch.setattr(layout, "measure_memory", lambda *_: 1000.0)
+    model, device = model_of("fast"), torch.device("cpu")
+    read = {}
+    for side in (1000, 1300, 2000, 3000):
+        volume = Volume(np.zeros((1, side, side), np.uint8), SPACING)
+        (one,) = plan_passes(volume, model, InferenceSettings(), None, device)
+        assert one.memory_bytes <= 2**30
+        read[side] = one.layout.n_read / side**2
+    assert read[1000] == pytest.approx(1, rel=0.05)
+    assert max(read.values()) < 5.5
+    largest = np.sqrt(2**30 / 1000) // 16 * 16
+    fixed = InferenceSettings(automatic_tiles=False, tile=int(largest))
+    (plain,) = plan_passes(volume, model, fixed, None, device)
+    assert one.layout.n_read < plain.layout.n_read
+    assert one.layout.tiles[5].y.crop.start == plain.layout.tiles[5].y.crop.start
 
 
 @pytest.mark.parametrize("name", ["fast", "unet2d"])

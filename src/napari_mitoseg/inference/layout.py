@@ -26,7 +26,9 @@ from napari_mitoseg.models.zoo import ModelCard, TrainedModel
 from napari_mitoseg.volume import Region, Volume
 
 _SHARE_OF_FREE_MEMORY = 0.25
-_MOST_ON_CPU = 600 * 2**20
+_MOST_ON_CPU = 2**30
+_STEP = 16
+"""Between sides of tiles that are compared, in voxels."""
 _BATCH_LIMIT = {"cuda": 16, "mps": 4, "cpu": 1}
 _DEPTH = 32
 _DEPTH_OVERLAP = 4
@@ -50,12 +52,16 @@ class Layout:
         Tiles along z of the model's grid, in order.
     tiles : tuple of PlaneTile
         Tiles in the plane, predicted for each window.
+    side, batch : int
+        The settings `tile` and `batch` that give this cut.
     """
 
     grid: Grid
     region: Region
     windows: tuple[Span, ...]
     tiles: tuple[PlaneTile, ...]
+    side: int
+    batch: int
 
     @property
     def n_tiles(self) -> int:
@@ -203,13 +209,8 @@ def settled(
     if not settings.automatic_tiles:
         return settings
     device = choose_device(settings.device)
-    last = plan_passes(volume, model, settings, None, device)[-1]
-    network = last.model.network
-    sides = [max(t.y.read_size, t.x.read_size) for t in last.layout.tiles]
-    is_planar = network.dimensions == PLANAR
-    batch = max(w.read_size for w in last.layout.windows) if is_planar else 1
-    side = min(max(_smallest_side(network, settings.overlap), *sides), LARGEST)
-    update = {"automatic_tiles": False, "tile": side, "batch": batch}
+    cut = plan_passes(volume, model, settings, None, device)[-1].layout
+    update = {"automatic_tiles": False, "tile": cut.side, "batch": cut.batch}
     return settings.model_copy(update=update)
 
 
@@ -349,7 +350,7 @@ def lay_out(
         part = _covering(volume, model, wanted, settings)
     grid, box = part.grid, part.box
     if resample_z and settings.tiling == "cubes":
-        return _in_cubes(part, wanted, network)
+        return _in_cubes(part, wanted, network, settings)
     depth = min(_DEPTH, grid.model[0]) if resample_z else 1
     side, batch = settings.tile, settings.batch
     if settings.automatic_tiles:
@@ -368,7 +369,8 @@ def lay_out(
         windows = cut.spans(box.start[0], box.stop[0], grid.model[0])
     else:
         windows = _batches(box.start[0], box.stop[0], batch)
-    return Layout(grid, wanted, windows, tuple(iter_plane_tiles(ys, xs)))
+    tiles = tuple(iter_plane_tiles(ys, xs))
+    return Layout(grid, wanted, windows, tiles, side=side, batch=batch)
 
 
 def _covering(
@@ -386,7 +388,9 @@ def _covering(
     return Part(grid, grid.covering(wanted))
 
 
-def _in_cubes(part: Part, wanted: Region, network: Network) -> Layout:
+def _in_cubes(
+    part: Part, wanted: Region, network: Network, settings: InferenceSettings
+) -> Layout:
     """Cut into the overlapping cubes of the cascade's paper."""
     bounds = zip(part.box.start, part.box.stop, part.grid.model, strict=True)
     windows, ys, xs = (
@@ -395,7 +399,10 @@ def _in_cubes(part: Part, wanted: Region, network: Network) -> Layout:
             _CUBE, _CUBE_STEP, network.divisor, bounds, strict=True
         )
     )
-    return Layout(part.grid, wanted, windows, tuple(iter_plane_tiles(ys, xs)))
+    tiles = tuple(iter_plane_tiles(ys, xs))
+    return Layout(
+        part.grid, wanted, windows, tiles, side=settings.tile, batch=settings.batch
+    )
 
 
 def _needed(layout: Layout, reach: int, around: int = 0) -> Region:
@@ -428,10 +435,31 @@ def _automatic(
     _, y, x = network.divisor
     height, width = -(-grid.model[1] // y) * y, -(-grid.model[2] // x) * x
     smallest = _smallest_side(network, overlap)
-    if height * width <= capacity:
+    if height * width <= capacity and max(height, width) <= LARGEST:
         batch = min(max(capacity // (height * width), 1), most)
         return max(height, width, smallest), batch
-    return max(isqrt(capacity) // x * x, smallest), 1
+    largest = max(min(isqrt(capacity), LARGEST) // x * x, smallest)
+    return _least_read(grid, network, largest, overlap), 1
+
+
+def _least_read(grid: Grid, network: Network, largest: int, overlap: int) -> int:
+    """Choose among tiles that have the halo of the largest what reads the least."""
+
+    def cut(side: int, axis: int) -> Cut:
+        return Cut(side, overlap, network.halo[axis], network.divisor[axis])
+
+    def cost(side: int) -> tuple[int, int]:
+        read = 1
+        for axis in (1, 2):
+            spans = cut(side, axis).spans(0, grid.model[axis], grid.model[axis])
+            read *= sum(span.read_size for span in spans)
+        return read, side
+
+    step = max(_STEP, *network.divisor[1:])
+    sides = range(largest, _smallest_side(network, overlap) - 1, -step)
+    margin = cut(largest, 1).margin, cut(largest, 2).margin
+    same = (s for s in sides if (cut(s, 1).margin, cut(s, 2).margin) == margin)
+    return min(same, key=cost)
 
 
 def _smallest_side(network: Network, overlap: int) -> int:
