@@ -42,6 +42,7 @@ def test_the_same_tiles(name) -> None:
 
 def test_tiles_fit_the_memory_and_overlap_little(monkeypatch) -> None:
     monkeypatch.setattr(layout, "measure_memory", lambda *_: 1000.0)
+    monkeypatch.setattr(layout, "free_memory", lambda _: 2**33)
     model, device = model_of("fast"), torch.device("cpu")
     read = {}
     for side in (1000, 1300, 2000, 3000):
