@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -98,11 +99,12 @@ def test_confidence_of_a_calibrated_model(
 ):
     path = tmp_path / "map.tif"
     tifffile.imwrite(path, np.where(labels == 2, 0.6, 0.95).astype(np.float32))
-    told = ("--probability", path, "--families", "intensity", "--model", model_folder)
+    model = shutil.copytree(model_folder, tmp_path / "model")
+    told = ("--probability", path, "--families", "intensity", "--model", model)
     status, _, said = run("measure", stored, "--out", table, *told)
     assert status == 2
     assert "not calibrated" in said
-    card = model_folder / "model.json"
+    card = model / "model.json"
     known = json.loads(card.read_text()) | {"calibration": [[0.5, 0.1], [0.7, 0.5]]}
     card.write_text(json.dumps(known))
     assert run("measure", stored, "--out", table, *told)[0] == 0
