@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from napari_mitoseg.inference.prepare import laid_out
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.foreign.onnx import OnnxNetwork
 
@@ -49,9 +50,7 @@ def measure_memory(network: Network, device: torch.device) -> float:
     if isinstance(network, OnnxNetwork):
         return _UNSEEN_BYTES
     with torch.inference_mode(), _Alive() as alive:
-        image = torch.zeros(probe_shape(network), device=device)
-        if image.ndim == 4:
-            image = image.contiguous(memory_format=torch.channels_last)
+        image = laid_out(torch.zeros(probe_shape(network), device=device))
         network.probability(image)
     return _MARGIN * alive.most / _n_voxels(image)
 

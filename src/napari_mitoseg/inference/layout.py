@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
-from math import isqrt
+from math import isqrt, prod
 from typing import Literal
 
 import torch
@@ -359,7 +359,7 @@ def lay_out(
         most = _BATCH_LIMIT[device.type]
         side, batch = _automatic(grid, network, capacity, most, settings.overlap)
     ys, xs = (
-        Cut(side, settings.overlap, network.halo[axis], network.divisor[axis]).spans(
+        _cut(network, axis, side, settings.overlap).spans(
             box.start[axis], box.stop[axis], grid.model[axis]
         )
         for axis in (1, 2)
@@ -445,21 +445,29 @@ def _automatic(
 def _least_read(grid: Grid, network: Network, largest: int, overlap: int) -> int:
     """Choose among tiles that have the halo of the largest what reads the least."""
 
-    def cut(side: int, axis: int) -> Cut:
-        return Cut(side, overlap, network.halo[axis], network.divisor[axis])
+    def cuts(side: int) -> tuple[Cut, Cut]:
+        y, x = (_cut(network, axis, side, overlap) for axis in (1, 2))
+        return y, x
+
+    def margins(side: int) -> tuple[int, int]:
+        y, x = cuts(side)
+        return y.margin, x.margin
 
     def cost(side: int) -> tuple[int, int]:
-        read = 1
-        for axis in (1, 2):
-            spans = cut(side, axis).spans(0, grid.model[axis], grid.model[axis])
-            read *= sum(span.read_size for span in spans)
-        return read, side
+        ends = ((0, length, length) for length in grid.model[1:])
+        read = (
+            sum(span.read_size for span in cut.spans(*whole))
+            for cut, whole in zip(cuts(side), ends, strict=True)
+        )
+        return prod(read), side
 
     step = max(_STEP, *network.divisor[1:])
     sides = range(largest, _smallest_side(network, overlap) - 1, -step)
-    margin = cut(largest, 1).margin, cut(largest, 2).margin
-    same = (s for s in sides if (cut(s, 1).margin, cut(s, 2).margin) == margin)
-    return min(same, key=cost)
+    return min((s for s in sides if margins(s) == margins(largest)), key=cost)
+
+
+def _cut(network: Network, axis: int, side: int, overlap: int) -> Cut:
+    return Cut(side, overlap, network.halo[axis], network.divisor[axis])
 
 
 def _smallest_side(network: Network, overlap: int) -> int:

@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from torch import Tensor
 
 from napari_mitoseg.models.base import Network
 from napari_mitoseg.models.blocks import fuse_batch_norm
@@ -33,3 +34,21 @@ def prepared(network: Network, device: torch.device) -> Network:
         # torch's own annotations leave out this way to call `to`.
         ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return ready.to(device)
+
+
+def laid_out(image: Tensor) -> Tensor:
+    """Return the input of a prepared network as it lies in memory best.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, C, Y, X) or (1, C, Z, Y, X)
+        Network input.
+
+    Returns
+    -------
+    Tensor
+        The same values, channels last for planes.
+    """
+    if image.ndim == PLANAR + 2:
+        return image.contiguous(memory_format=torch.channels_last)
+    return image

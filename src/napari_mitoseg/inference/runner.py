@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_mitoseg.errors import DeviceMemoryError
 from napari_mitoseg.inference.augment import average_over_views
 from napari_mitoseg.inference.device import is_out_of_memory
+from napari_mitoseg.inference.prepare import laid_out
 from napari_mitoseg.models.base import Network
 
 
@@ -79,9 +80,7 @@ class Runner:
 
     def _run(self, image: Tensor) -> Tensor:
         with torch.inference_mode(), _precision(self._device):
-            moved = image.to(self._device)
-            if moved.ndim == 4:
-                moved = moved.contiguous(memory_format=torch.channels_last)
+            moved = laid_out(image.to(self._device))
             predict = self._network.probability
             mean = average_over_views(predict, moved, self._augmentation)
             return mean.float().cpu()
