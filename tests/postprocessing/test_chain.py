@@ -163,7 +163,7 @@ def is_legal(edit, *positions):
 
 
 def test_legal_beginnings():
-    first = {"threshold", "boundary-threshold", "median-z", "dense-crf"}
+    first = {"threshold", "boundary-threshold", "median-z", "average-z", "dense-crf"}
     assert set(legal_after([])) == first
     assert "seeded-watershed" not in legal_after([Threshold, ConnectedComponents])
     grown = [Threshold, SeedMap, ConnectedComponents]

@@ -1,5 +1,6 @@
 """From probability maps to instances: a chain of steps that the user edits."""
 
+from napari_mitoseg.postprocessing.average_z import AverageZ
 from napari_mitoseg.postprocessing.cache import ChainCache
 from napari_mitoseg.postprocessing.chain import (
     DEFAULT_CHAIN,
@@ -23,6 +24,7 @@ from napari_mitoseg.postprocessing.watershed import SeededWatershed
 
 __all__ = [
     "DEFAULT_CHAIN",
+    "AverageZ",
     "BoundaryThreshold",
     "Chain",
     "ChainCache",

@@ -1,0 +1,102 @@
+"""How the tissue of one slice is shifted against that of another."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+from skimage.registration import optical_flow_ilk
+from skimage.transform import resize
+
+from napari_mitoseg.volume import Array, Spacing
+
+Plane = NDArray[np.float32]
+
+PIXEL = 30.0
+"""nm, about: finer detail does not count."""
+
+RADIUS = 4
+"""Of the window that moves as one, in those pixels."""
+
+WARPS = 3
+"""Refinements at each level of the pyramid."""
+
+LEAST_SIDE = 16
+"""Of those pixels: less tissue tells too little."""
+
+
+def coarse(image: Array, spacing: Spacing) -> Plane:
+    """Prepare a slice for `flow`.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Grey values.
+    spacing : tuple of float
+        nm, ZYX.
+
+    Returns
+    -------
+    ndarray of float32, shape (Y', X')
+        Mean 0 and deviation 1, its pixels about 30 nm wide, or the slice's own where
+        they are wider.
+    """
+    sides = zip(image.shape, spacing[1:], strict=True)
+    shape = tuple(max(1, round(n * min(1.0, step / PIXEL))) for n, step in sides)
+    grey = image.astype(np.float32)
+    # scikit-image has no annotations.
+    small: Plane = resize(grey, shape, order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
+    small -= small.mean()
+    return small / max(small.std(), np.finfo(np.float32).tiny)
+
+
+def flow(here: Plane, there: Plane) -> Plane:
+    """Estimate where in one slice the tissue of another has got to.
+
+    Parameters
+    ----------
+    here, there : ndarray of float32, shape (Y', X')
+        The two, as `coarse` returns them.
+
+    Returns
+    -------
+    ndarray of float32, shape (2, Y', X')
+        How many pixels along y and x the tissue at a pixel of `here` lies further in
+        `there`; 0 where the slices are too small to tell.
+
+    Notes
+    -----
+    Iterative Lucas-Kanade on a pyramid of images [1]_.
+
+    References
+    ----------
+    .. [1] Le Besnerais, Champagnat (2005), Dense optical flow by iterative local
+       window registration, doi:10.1109/ICIP.2005.1529706.
+    """
+    if min(here.shape) < LEAST_SIDE:
+        return np.zeros((2, *here.shape), np.float32)
+    found = optical_flow_ilk(here, there, radius=RADIUS, num_warp=WARPS)  # type: ignore[no-untyped-call]
+    return np.asarray(found, dtype=np.float32)
+
+
+def moved(plane: Plane, along: Plane) -> Plane:
+    """Bring a slice to where another lies.
+
+    Parameters
+    ----------
+    plane : ndarray of float32, shape (Y, X)
+        The slice `there` of `flow`, at any pixels.
+    along : ndarray of float32, shape (2, Y', X')
+        The flow.
+
+    Returns
+    -------
+    ndarray of float32, shape (Y, X)
+        Bilinear; from beyond its edge comes what is at the edge.
+    """
+    if not along.any():
+        return plane
+    ratio = np.divide(plane.shape, along.shape[1:])[:, None, None]
+    # scikit-image has no annotations.
+    shifts = [resize(shift, plane.shape, order=1) for shift in along]  # type: ignore[no-untyped-call]
+    places = np.indices(plane.shape) + ratio * np.stack(shifts)
+    found: Plane = map_coordinates(plane, places, order=1, mode="nearest")
+    return found
