@@ -56,6 +56,8 @@ from napari_mitoseg.recipe import Recipe
 from napari_mitoseg.samples import SyntheticSettings, synthetic_em
 from napari_mitoseg.volume import Region, Shape
 
+CHAIN = DEFAULT_CHAIN.removed(0)
+"""But for the first step, which looks at the image: there are maps alone."""
 SIDE, TILE = 4096, 512
 SPACING = (40.0, 5.9, 5.9)
 VOXELS_AN_OBJECT = 250_000
@@ -194,7 +196,7 @@ def instances(options: argparse.Namespace) -> None:
 
     with open_engine(options.workers) as engine:
         means = Means(int(options.memory * 1e9), engine)
-        job = segment_maps(maps, shape_of(options), SPACING, DEFAULT_CHAIN, out, means)
+        job = segment_maps(maps, shape_of(options), SPACING, CHAIN, out, means)
         found = drain(job, note)
     for message, seconds in stages.items():
         print(f"  {seconds:7.1f} s  {message}")
@@ -273,7 +275,7 @@ def giants(options: argparse.Namespace) -> None:
     # Bridges, so that everything is one part of the mask.
     semantic[:, ::64] = np.maximum(semantic[:, ::64], 140)
     maps = ProbabilityMaps(semantic, boundary, SPACING)
-    expected = drain(DEFAULT_CHAIN.run(maps)).labels
+    expected = drain(CHAIN.run(maps)).labels
     block = (32, 256, 256)
     grids = Grid(maps.shape, block), Grid(maps.shape, (32, 1024, 1024))
     with tempfile.TemporaryDirectory() as name:
@@ -283,7 +285,7 @@ def giants(options: argparse.Namespace) -> None:
         views = [site.folder.array(n, maps.shape, "uint8", block) for n in MAPS]
         for view, values in zip(views, (semantic, boundary), strict=True):
             view.write(region, values)
-        state = drain(run_chain(site, DEFAULT_CHAIN, BlockState(*views, SPACING)))
+        state = drain(run_chain(site, CHAIN, BlockState(*views, SPACING)))
         found = state.labels.view.read(region)
     inside = expected > 0
     print(f"{int(expected.max())} objects; in blocks {int(found.max())}")

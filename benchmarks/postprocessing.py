@@ -19,6 +19,8 @@ from napari_mitoseg.maps import ProbabilityMaps
 from napari_mitoseg.postprocessing import DEFAULT_CHAIN, ChainCache
 from napari_mitoseg.volume import Shape
 
+CHAIN = DEFAULT_CHAIN.removed(0)
+"""But for the first step, which looks at the image: there are maps alone."""
 TICK = 0.002
 
 
@@ -77,12 +79,12 @@ def load_maps(path: Path) -> ProbabilityMaps:
 
 
 def time_chain(maps: ProbabilityMaps, cache: ChainCache | None) -> float:
-    """Run the default chain, print its steps and return the seconds."""
+    """Run the chain, print its steps and return the seconds."""
     ticker = Ticker()
     ticker.start()
     before = psutil.Process().memory_info().rss
     start = last = time.perf_counter()
-    job = DEFAULT_CHAIN.run(maps, cache)
+    job = CHAIN.run(maps, cache)
     try:
         while True:
             progress = next(job)

@@ -37,15 +37,17 @@ THRESHOLDS = (0.6, 0.7, 0.8, 0.9)
 
 
 class Given(NamedTuple):
-    """Maps of one stack or image, and its instances."""
+    """One stack or image, its maps and its instances."""
 
+    image: Volume
     maps: ProbabilityMaps
     truth: Array
 
 
 def predict(stack: LabelledVolume, truth: Array, model: TrainedModel) -> Given:
     """Predict a stack."""
-    return Given(drain(predict_maps(stack.image, model, InferenceSettings())), truth)
+    maps = drain(predict_maps(stack.image, model, InferenceSettings()))
+    return Given(stack.image, maps, truth)
 
 
 def from_stack(name: str, data: Path, part: slice, model: TrainedModel) -> Given:
@@ -67,8 +69,8 @@ def chain_with(threshold: float, unseeded: str) -> Chain:
 def score(given: Sequence[Given], chain: Chain) -> str:
     """Return mean IoU, AP50 and AP75, and how many objects there are, as cells."""
     rows = []
-    for maps, truth in given:
-        labels = drain(chain.run(maps)).labels
+    for image, maps, truth in given:
+        labels = drain(chain.run(maps, image=image)).labels
         volumes = (Volume(one, maps.spacing) for one in (labels, truth))
         found = evaluate(*volumes, instances=True).by_name()
         scores = [found[name] or 0 for name in ("foreground_iou", "ap50", "ap75")]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from napari_mitoseg.distributed.global_steps import OUT_OF_CORE
 from napari_mitoseg.jobs import drain
@@ -28,8 +29,11 @@ from napari_mitoseg.volume import Volume
 
 from .conftest import assert_same, cut, lumpy_maps, over_blocks
 
+OF_MAPS = DEFAULT_CHAIN.removed(0)
+"""What the default chain makes of maps alone, without their image."""
+
 LONG = (
-    DEFAULT_CHAIN.inserted(0, MedianZ())
+    OF_MAPS.inserted(0, MedianZ())
     .inserted(4, RemoveSmall())
     .replaced(3, FillHoles(enclosed="in 3D"))
     .replaced(5, SeedMap())
@@ -70,13 +74,25 @@ def test_components_of_noise(cutting, seed, near, threshold) -> None:
 
 @given(shapes_and_blocks(), st.integers(0, 2**32 - 1), st.integers(1, 5))
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_the_default_chain(cutting, seed, size) -> None:
+def test_the_default_chain_of_maps(cutting, seed, size) -> None:
     shape, block = cutting
     maps = lumpy_maps(shape, seed, size)
-    chain = DEFAULT_CHAIN.replaced(6, RemoveSmall(**VOXELS))
+    chain = OF_MAPS.replaced(6, RemoveSmall(**VOXELS))
     with tempfile.TemporaryDirectory() as folder:
         found = over_blocks(Path(folder), maps, chain, cut(shape, block))
     assert_same(found, drain(chain.run(maps)))
+
+
+@pytest.mark.parametrize("block", [(1, 96, 96), (4, 50, 96)])
+def test_the_default_chain_with_its_image(in_blocks, block) -> None:
+    maps = lumpy_maps((7, 96, 96), 5)
+    rng = np.random.default_rng(6)
+    plane = gaussian_filter(rng.random((96, 96)), 4)
+    drifting = np.stack([np.roll(plane, 2 * z, 1) for z in range(7)])
+    image = Volume((255 * drifting / drifting.max()).astype(np.uint8), maps.spacing)
+    expected = drain(DEFAULT_CHAIN.run(maps, image=image))
+    assert (expected.semantic != maps.semantic).mean() > 0.3
+    assert_same(in_blocks(maps, DEFAULT_CHAIN, block, image=image), expected)
 
 
 @pytest.mark.parametrize("block", [(12, 40, 44), (6, 20, 33)])
@@ -119,8 +135,8 @@ def test_maps_without_much(in_blocks, where) -> None:
     shape = (4, 9, 10)
     semantic = np.full(shape, {"empty": 0, "full": 255, "no boundary": 240}[where])
     maps = ProbabilityMaps(semantic.astype(np.uint8), None, (40.0, 9.0, 9.0))
-    expected = drain(DEFAULT_CHAIN.run(maps))
-    assert_same(in_blocks(maps, DEFAULT_CHAIN, (2, 5, 5)), expected)
+    expected = drain(OF_MAPS.run(maps))
+    assert_same(in_blocks(maps, OF_MAPS, (2, 5, 5)), expected)
 
 
 def test_dropped_parts_leave_the_mask(in_blocks) -> None:

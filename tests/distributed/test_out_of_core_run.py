@@ -15,15 +15,17 @@ import pytest
 import tifffile
 
 from napari_mitoseg.distributed.blocks import PROGRAM_BYTES, plan_cutting
-from napari_mitoseg.distributed.run import Means, segment_blocks
+from napari_mitoseg.distributed.run import Means, segment_blocks, segment_maps
 from napari_mitoseg.distributed.run_folder import LOCK, PARTIAL
 from napari_mitoseg.distributed.sources import FileSource, PreparedSource
+from napari_mitoseg.distributed.views import create_array
 from napari_mitoseg.errors import InvalidParameterError, ReadError, WriteError
 from napari_mitoseg.io.ome_zarr import write_result_zarr
 from napari_mitoseg.jobs import drain
 from napari_mitoseg.models.zoo import save_model
 from napari_mitoseg.outputs import write_result
 from napari_mitoseg.pipeline import run_recipe
+from napari_mitoseg.postprocessing import DEFAULT_CHAIN
 from napari_mitoseg.preprocessing import Pipeline
 from napari_mitoseg.recipe import Recipe
 
@@ -238,6 +240,15 @@ def test_a_copy_of_the_image_differs_in_its_date(tiny_em, tmp_path) -> None:
 def test_what_looks_at_the_whole_stack_is_refused(source) -> None:
     with pytest.raises(InvalidParameterError, match="Register sections"):
         PreparedSource(source, Pipeline([{"step": "register"}]))
+
+
+def test_maps_alone_have_no_image_to_look_at(tmp_path) -> None:
+    shape = (2, 20, 20)
+    maps = {"semantic": create_array(tmp_path / "semantic", shape, "uint8", shape)}
+    job = segment_maps(maps, shape, SPACING, DEFAULT_CHAIN, tmp_path / "out")
+    with pytest.raises(InvalidParameterError, match="average-z looks at the image"):
+        drain(job)
+    assert not (tmp_path / "out").exists()
 
 
 def test_too_little_memory(source, tmp_path) -> None:

@@ -15,7 +15,7 @@ from napari_mitoseg.postprocessing import (
     State,
     Threshold,
 )
-from napari_mitoseg.postprocessing.optical_flow import coarse, flow, moved
+from napari_mitoseg.postprocessing.optical_flow import coarse, flow, sampled
 from napari_mitoseg.volume import Volume
 
 SPACING = (40.0, 10.0, 10.0)
@@ -51,34 +51,33 @@ def averaged(semantic, image, **settings):
 def test_flow_finds_a_shift(by):
     here = coarse(tissue(1), SPACING)
     there = coarse(shifted(tissue(1), by), SPACING)
-    assert here.shape == (60, 60)
-    found = flow(here, there)[:, 12:-12, 12:-12]
+    assert here.shape == (45, 45)
+    found = flow(here, there)[:, 9:-9, 9:-9]
     np.testing.assert_allclose(
-        np.median(found, axis=(1, 2)), np.divide(by, 3), atol=0.1
+        np.median(found, axis=(1, 2)), np.divide(by, 4), atol=0.1
     )
-    assert np.abs(found - np.divide(by, 3)[:, None, None]).mean() < 0.2
+    assert np.abs(found - np.divide(by, 4)[:, None, None]).mean() < 0.2
 
 
-def test_what_has_moved_is_brought_back():
+def test_what_has_moved_is_found_again():
     one = tissue(1)
     other = shifted(one, (6, -9))
     along = flow(coarse(one, SPACING), coarse(other, SPACING))
-    back = moved(other.astype(np.float32), along)
-    inside = slice(30, -30), slice(30, -30)
-    before = np.abs(other.astype(float) - one)[inside].mean()
-    after = np.abs(back - one)[inside].mean()
+    y, x = where = tuple(axis.ravel() for axis in np.mgrid[30:150, 30:150])
+    before = np.abs(other[y, x].astype(float) - one[y, x]).mean()
+    after = np.abs(sampled(other, along, where) - one[y, x]).mean()
     assert after < before / 10
 
 
 def test_pixels_that_are_wider_stay():
     plane = tissue(2, 40)
-    assert coarse(plane, (40.0, 50.0, 15.0)).shape == (40, 20)
+    assert coarse(plane, (40.0, 50.0, 15.0)).shape == (40, 15)
 
 
-@pytest.mark.parametrize("plane", [np.zeros((60, 60)), np.full((60, 60), 9)])
+@pytest.mark.parametrize("plane", [np.zeros((80, 80)), np.full((80, 80), 9)])
 def test_blank_slices_do_not_move(plane):
     blank = coarse(plane, SPACING)
-    there = coarse(tissue(1, 60), SPACING)
+    there = coarse(tissue(1, 80), SPACING)
     assert np.isfinite(flow(blank, there)).all()
     assert not flow(blank, blank).any()
 
@@ -89,11 +88,11 @@ def test_slices_too_small_to_tell_do_not_move():
 
 
 def test_the_mean_of_three_by_hand():
-    image = [tissue(1)] * 4
-    semantic = [np.full((SIDE, SIDE), value, np.uint8) for value in (100, 200, 0, 50)]
+    image = [tissue(1)] * 5
+    semantic = [np.full((SIDE, SIDE), v, np.uint8) for v in (100, 200, 0, 50, 240)]
     found = averaged(semantic, image, weight=0.25)
-    assert [int(plane.max()) for plane in found] == [125, 125, 62, 38]
-    assert [int(plane.min()) for plane in found] == [125, 125, 62, 38]
+    assert [int(plane.min()) for plane in found] == [125, 125, 0, 85, 240]
+    assert [int(plane.max()) for plane in found] == [125, 125, 0, 85, 240]
 
 
 def test_one_slice_stays_as_it_is():
@@ -104,7 +103,7 @@ def test_one_slice_stays_as_it_is():
 def test_what_a_single_slice_doubts_goes_and_what_it_is_sure_of_stays():
     image = [tissue(1)] * 3
     nothing = np.zeros((SIDE, SIDE), np.uint8)
-    for value, stays in [(160, False), (230, True)]:
+    for value, stays in [(160, False), (220, True)]:
         object_ = np.where(disc() > 0, value, 0).astype(np.uint8)
         maps = ProbabilityMaps(np.stack([nothing, object_, nothing]), None, SPACING)
         labels = drain(CHAIN.run(maps, image=Volume(np.stack(image), SPACING))).labels
@@ -116,7 +115,8 @@ def test_shifted_sections_keep_their_outlines():
     """Where slices lie 150 nm apart, a mean at the same pixels would double them."""
     by = [(0, 0), (15, 0), (0, 0)]
     image = [shifted(tissue(1), one) for one in by]
-    semantic = np.stack([shifted(disc(), one) for one in by])
+    unsure = np.where(disc() > 0, 200, 50).astype(np.uint8)
+    semantic = np.stack([shifted(unsure, one) for one in by])
     middle = slice(30, 150), slice(30, 150)
 
     def worst(image):

@@ -25,7 +25,7 @@ def lumpy_maps(shape=(12, 40, 44)):
     return ProbabilityMaps(semantic, boundary, (40.0, 20.0, 20.0))
 
 
-MANY_OBJECTS = DEFAULT_CHAIN.replaced(3, SeedMap())
+MANY_OBJECTS = DEFAULT_CHAIN.removed(0).replaced(3, SeedMap())
 CHAINS = {
     "default": MANY_OBJECTS,
     "more": MANY_OBJECTS.inserted(0, MedianZ())

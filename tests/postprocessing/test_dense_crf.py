@@ -177,7 +177,7 @@ def test_the_map_follows_the_image():
 
 def test_without_the_image_the_chain_says_what_to_do():
     _, maps = dented()
-    words = r"step dense-crf compares .* maps alone\. Give the image .* or remove"
+    words = r"step dense-crf looks at .* maps alone\. Give the image .* or remove"
     with pytest.raises(InvalidParameterError, match=words):
         drain(CHAIN.run(maps, ChainCache()))
 

@@ -152,7 +152,7 @@ def test_every_step_can_be_used(name):
 
 
 def test_default_chain_holds_on_all_maps(maps):
-    labels = drain(DEFAULT_CHAIN.run(maps)).labels
+    labels = drain(DEFAULT_CHAIN.run(maps, image=image_of(maps))).labels
     if maps.semantic.min() == 255 and maps.boundary is None and labels.size > 1:
         assert labels.min() == labels.max() == 1
     if not maps.semantic.any():

@@ -185,9 +185,10 @@ def segment_maps(
     Raises
     ------
     InvalidParameterError, WriteError
-        As `segment_blocks`.
+        As `segment_blocks`; also if a step looks at the image, which is not there.
     """
     check_chain(chain)
+    chain.check_without_image()
     steps = chain.model_dump(mode="json")
     identity = {"input": {n: str(v) for n, v in maps.items()}, "chain": steps}
     state = BlockState(maps["semantic"], maps.get("boundary"), spacing)

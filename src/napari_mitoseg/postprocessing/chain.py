@@ -12,6 +12,7 @@ from napari_mitoseg.errors import InvalidParameterError, ShapeError
 from napari_mitoseg.jobs import Job, Progress, as_part, relayed
 from napari_mitoseg.labelling import Labels, consecutive
 from napari_mitoseg.maps import ProbabilityMaps
+from napari_mitoseg.postprocessing.average_z import AverageZ
 from napari_mitoseg.postprocessing.cache import ChainCache
 from napari_mitoseg.postprocessing.components import ConnectedComponents
 from napari_mitoseg.postprocessing.fill_holes import FillHoles
@@ -117,6 +118,17 @@ class Chain(StepSequence):
         rest.insert(to, rest.pop(position))
         return _problem(rest) is None
 
+    def check_without_image(self) -> None:
+        """Raise InvalidParameterError if a step looks at the image."""
+        needing = [step.name for step in self._types if step.needs_image]
+        if needing:
+            msg = (
+                f"The step {needing[0]} looks at the image, but the chain was given "
+                "the maps alone. Give the image they were predicted from too, or "
+                "remove the step."
+            )
+            raise InvalidParameterError(msg)
+
     def run(
         self,
         maps: ProbabilityMaps,
@@ -155,7 +167,10 @@ class Chain(StepSequence):
             If the image has another shape than the maps.
         """
         todo = cast("tuple[Step, ...]", self.steps)
-        _check_image(todo, maps, image)
+        if image is None:
+            self.check_without_image()
+        else:
+            _check_shape(image, maps)
         start = State(maps, image=image)
         n_done, state = cache.resume(maps, todo, image) if cache else (0, start)
         for n, step in enumerate(todo, start=1):
@@ -188,18 +203,8 @@ def legal_after(prefix: StepTypes) -> tuple[str, ...]:
     return tuple(name for name, s in steps.items() if _objection(prefix, s) is None)
 
 
-def _check_image(
-    todo: Sequence[Step], maps: ProbabilityMaps, image: Volume | None
-) -> None:
-    needing = [step.name for step in todo if step.needs_image]
-    if needing and image is None:
-        msg = (
-            f"The step {needing[0]} compares the maps with the image, but the chain "
-            "was given the maps alone. Give the image they were predicted from too, "
-            "or remove the step."
-        )
-        raise InvalidParameterError(msg)
-    if image is not None and image.shape != maps.shape:
+def _check_shape(image: Volume, maps: ProbabilityMaps) -> None:
+    if image.shape != maps.shape:
         msg = (
             f"The image has shape {image.shape}, the maps {maps.shape}. Give the part "
             "of the image that the maps were predicted from."
@@ -277,6 +282,7 @@ def _result(state: State) -> Segmentation:
 
 DEFAULT_CHAIN = Chain(
     steps=(
+        AverageZ(),
         Threshold(),
         BoundaryThreshold(),
         FillHoles(),
@@ -286,7 +292,7 @@ DEFAULT_CHAIN = Chain(
         RemoveSmall(),
     )
 )
-"""What is run unless something else is asked for.
+"""What is run unless something else is asked for; looks at the image, too.
 
 The published threshold of seeds, 0.9, breaks mitochondria that a network is not sure of
 all along, many on stacks never seen; it parts more of those that touch.

@@ -4,19 +4,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from skimage.registration import optical_flow_ilk
-from skimage.transform import resize
+from skimage.transform import resize_local_mean
 
 from napari_mitoseg.volume import Array, Spacing
 
 Plane = NDArray[np.float32]
+Places = tuple[NDArray[np.intp], ...]
 
-PIXEL = 30.0
+PIXEL = 40.0
 """nm, about: finer detail does not count."""
 
 RADIUS = 4
 """Of the window that moves as one, in those pixels."""
 
-WARPS = 3
+WARPS = 2
 """Refinements at each level of the pyramid."""
 
 LEAST_SIDE = 16
@@ -36,14 +37,14 @@ def coarse(image: Array, spacing: Spacing) -> Plane:
     Returns
     -------
     ndarray of float32, shape (Y', X')
-        Mean 0 and deviation 1, its pixels about 30 nm wide, or the slice's own where
+        Mean 0 and deviation 1, its pixels about 40 nm wide, or the slice's own where
         they are wider.
     """
     sides = zip(image.shape, spacing[1:], strict=True)
     shape = tuple(max(1, round(n * min(1.0, step / PIXEL))) for n, step in sides)
     grey = image.astype(np.float32)
     # scikit-image has no annotations.
-    small: Plane = resize(grey, shape, order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
+    small: Plane = resize_local_mean(grey, shape)  # type: ignore[no-untyped-call]
     small -= small.mean()
     return small / max(small.std(), np.finfo(np.float32).tiny)
 
@@ -77,26 +78,28 @@ def flow(here: Plane, there: Plane) -> Plane:
     return np.asarray(found, dtype=np.float32)
 
 
-def moved(plane: Plane, along: Plane) -> Plane:
-    """Bring a slice to where another lies.
+def sampled(there: Array, along: Plane, where: Places) -> Plane:
+    """Return what places of one slice have become in another.
 
     Parameters
     ----------
-    plane : ndarray of float32, shape (Y, X)
-        The slice `there` of `flow`, at any pixels.
+    there : ndarray, shape (Y, X)
+        Values in the other slice, such as probabilities; at any pixels.
     along : ndarray of float32, shape (2, Y', X')
-        The flow.
+        The flow from the one to the other.
+    where : tuple of ndarray of int, shape (n,)
+        Places in the one slice, y and x.
 
     Returns
     -------
-    ndarray of float32, shape (Y, X)
+    ndarray of float32, shape (n,)
         Bilinear; from beyond its edge comes what is at the edge.
     """
-    if not along.any():
-        return plane
-    ratio = np.divide(plane.shape, along.shape[1:])[:, None, None]
-    # scikit-image has no annotations.
-    shifts = [resize(shift, plane.shape, order=1) for shift in along]  # type: ignore[no-untyped-call]
-    places = np.indices(plane.shape) + ratio * np.stack(shifts)
-    found: Plane = map_coordinates(plane, places, order=1, mode="nearest")
+    places = np.stack(where).astype(np.float32)
+    ratio = np.divide(there.shape, along.shape[1:]).astype(np.float32)[:, None]
+    # A pixel's centre lies half a pixel inside, in both.
+    at = (places + np.float32(0.5)) / ratio - np.float32(0.5)
+    shifts = [map_coordinates(axis, at, order=1, mode="nearest") for axis in along]
+    target = places + ratio * np.stack(shifts)
+    found: Plane = map_coordinates(there, target, np.float32, order=1, mode="nearest")
     return found
