@@ -169,9 +169,10 @@ def draw_region(widget: SegmentWidget) -> None:
 
 
 def unfold(widget: SegmentWidget) -> None:
-    """Unfold the post-processing and its first step."""
+    """Unfold the post-processing and its threshold."""
     widget.sections["Post-processing"].button.set_expanded(True)
-    widget.postprocessing.rows[0].title.set_expanded(True)
+    for row in widget.postprocessing.rows:
+        row.title.set_expanded(row.step.name == "threshold")
 
 
 def shoot_annotate(folder: Path, shape: tuple[int, ...]) -> None:

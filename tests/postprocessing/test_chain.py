@@ -262,9 +262,7 @@ def test_cache_keeps_within_its_bytes_but_for_the_last_steps(ran):
     small = cache.n_bytes
     drain(CHAIN.replaced(6, RemoveSmall(size=0.1)).run(maps, cache))
     assert ran.take() == ["remove-small"]
-    drain(
-        CHAIN.replaced(4, ConnectedComponents(connectivity=6)).run(maps, cache)
-    )
+    drain(CHAIN.replaced(4, ConnectedComponents(connectivity=6)).run(maps, cache))
     assert ran.take() == run_names()
     roomy = ChainCache()
     drain(CHAIN.run(maps, roomy))
