@@ -13,7 +13,7 @@ from napari_mitoseg.postprocessing.optical_flow import Plane, coarse, flow, samp
 from napari_mitoseg.postprocessing.state import Kind, State
 from napari_mitoseg.postprocessing.step import Reach, Step, steps
 
-SURE = 0.9
+SURE = 0.85
 """Probability above which, or as far below a half, what a slice says stands."""
 
 
@@ -24,7 +24,7 @@ class AverageZ(Step):
     Notes
     -----
     What a network takes for a mitochondrion in one slice only, mostly is none. Voxels
-    of the semantic map between 0.1 and 0.9 become the weighted mean of themselves and
+    of the semantic map between 0.15 and 0.85 become the weighted mean of themselves and
     what lies there in the two neighbouring slices, moved along the optical flow of the
     image first: neither shifted sections nor slanting outlines are blurred. At the ends
     of a stack, a slice stands in for the neighbour that it lacks. The boundary map

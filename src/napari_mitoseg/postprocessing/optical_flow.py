@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 from skimage.registration import optical_flow_ilk
 from skimage.transform import resize_local_mean
 
@@ -11,7 +10,7 @@ from napari_mitoseg.volume import Array, Spacing
 Plane = NDArray[np.float32]
 Places = tuple[NDArray[np.intp], ...]
 
-PIXEL = 40.0
+PIXEL = 50.0
 """nm, about: finer detail does not count."""
 
 RADIUS = 4
@@ -37,7 +36,7 @@ def coarse(image: Array, spacing: Spacing) -> Plane:
     Returns
     -------
     ndarray of float32, shape (Y', X')
-        Mean 0 and deviation 1, its pixels about 40 nm wide, or the slice's own where
+        Mean 0 and deviation 1, its pixels about 50 nm wide, or the slice's own where
         they are wider.
     """
     sides = zip(image.shape, spacing[1:], strict=True)
@@ -93,13 +92,13 @@ def sampled(there: Array, along: Plane, where: Places) -> Plane:
     Returns
     -------
     ndarray of float32, shape (n,)
-        Bilinear; from beyond its edge comes what is at the edge.
+        The nearest values; from beyond its edge comes what is at the edge.
     """
-    places = np.stack(where).astype(np.float32)
-    ratio = np.divide(there.shape, along.shape[1:]).astype(np.float32)[:, None]
-    # A pixel's centre lies half a pixel inside, in both.
-    at = (places + np.float32(0.5)) / ratio - np.float32(0.5)
-    shifts = [map_coordinates(axis, at, order=1, mode="nearest") for axis in along]
-    target = places + ratio * np.stack(shifts)
-    found: Plane = map_coordinates(there, target, np.float32, order=1, mode="nearest")
-    return found
+    shape = np.array(there.shape)[:, None]
+    known = np.array(along.shape[1:])[:, None]
+    places = np.stack(where)
+    # The pixel of the flow that a place lies in, and its shift in pixels of the slice.
+    y, x = places * known // shape
+    shifts = np.rint(along[:, y, x] * (shape / known).astype(np.float32)).astype(np.intp)
+    found = there[tuple(np.clip(places + shifts, 0, shape - 1))]
+    return found.astype(np.float32)
