@@ -99,6 +99,6 @@ def sampled(there: Array, along: Plane, where: Places) -> Plane:
     places = np.stack(where)
     # The pixel of the flow that a place lies in, and its shift in pixels of the slice.
     y, x = places * known // shape
-    shifts = np.rint(along[:, y, x] * (shape / known).astype(np.float32)).astype(np.intp)
+    shifts = np.rint(along[:, y, x] * (shape / known)).astype(np.intp)
     found = there[tuple(np.clip(places + shifts, 0, shape - 1))]
     return found.astype(np.float32)
