@@ -123,10 +123,11 @@ def test_unknown_step_and_field():
 
 
 def test_json_of_the_default_chain_is_stable():
-    written = json.loads(CHAIN.model_dump_json())
-    assert written[0] == {"step": "threshold", "value": 0.5}
-    assert written[3] == {"step": "seed-map", "semantic": 0.6, "boundary": 0.8}
-    assert Chain.parse(written) == CHAIN
+    written = json.loads(DEFAULT_CHAIN.model_dump_json())
+    assert written[0] == {"step": "average-z", "weight": 0.2}
+    assert written[1] == {"step": "threshold", "value": 0.5}
+    assert written[4] == {"step": "seed-map", "semantic": 0.6, "boundary": 0.8}
+    assert Chain.parse(written) == DEFAULT_CHAIN
 
 
 @given(st.data())
@@ -147,13 +148,14 @@ def test_offered_steps_and_only_those_may_be_inserted(data):
 
 
 def test_removing_and_moving_are_foreseen():
-    for i in range(len(CHAIN)):
-        assert CHAIN.can_remove(i) == is_legal(CHAIN.removed, i)
-        for j in range(len(CHAIN)):
-            can = CHAIN.can_move(i, j)
-            assert can == is_legal(CHAIN.moved, i, j)
-    assert CHAIN.can_remove(6)
-    assert not CHAIN.can_remove(0)
+    for i in range(len(DEFAULT_CHAIN)):
+        assert DEFAULT_CHAIN.can_remove(i) == is_legal(DEFAULT_CHAIN.removed, i)
+        for j in range(len(DEFAULT_CHAIN)):
+            can = DEFAULT_CHAIN.can_move(i, j)
+            assert can == is_legal(DEFAULT_CHAIN.moved, i, j)
+    assert DEFAULT_CHAIN.can_remove(0)
+    assert DEFAULT_CHAIN.can_remove(7)
+    assert not DEFAULT_CHAIN.can_remove(1)
 
 
 def is_legal(edit, *positions):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain, pairwise, starmap
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,17 +54,16 @@ class AverageZ(Step):
         """Average the semantic map slice by slice; reports each."""
         maps = state.maps
         given, semantic = maps.semantic, maps.semantic.copy()
-        weight, along, back = np.float32(self.weight), None, None
-        flows = _flows(state)
-        for z, plane in enumerate(given):
+        weight = np.float32(self.weight)
+        flows = pairwise(chain([None], _flows(state), [None]))
+        for z, (before, along) in enumerate(flows):
+            plane = given[z]
             where = np.nonzero((plane > (1 - SURE) * FULL) & (plane < SURE * FULL))
             own = plane[where].astype(np.float32)
-            along = next(flows, None)
-            below = own if back is None else sampled(given[z - 1], back, where)
+            # Between neighbours tissue hardly shifts, so the way back is as long.
+            below = own if before is None else sampled(given[z - 1], -before, where)
             above = own if along is None else sampled(given[z + 1], along, where)
             semantic[z][where] = np.rint(own + weight * (below + above - 2 * own))
-            # Between neighbours tissue hardly shifts, so the way back is as long.
-            back = None if along is None else -along
             yield Progress(z + 1, len(given), self.title)
         return replace(state, maps=replace(maps, semantic=semantic))
 
@@ -75,8 +75,5 @@ class AverageZ(Step):
 def _flows(state: State) -> Iterator[Plane]:
     """Iterate over the flow from each slice to the next."""
     image = state.pictured()
-    here = coarse(image.read_slice(0), state.spacing)
-    for z in range(1, image.shape[0]):
-        there = coarse(image.read_slice(z), state.spacing)
-        yield flow(here, there)
-        here = there
+    slices = map(image.read_slice, range(image.shape[0]))
+    return starmap(flow, pairwise(coarse(one, state.spacing) for one in slices))
